@@ -1,0 +1,86 @@
+"""What several flows say: a slot, a visit, a list of choices."""
+
+from collections.abc import Sequence
+
+from bot.events import Facts, Turn
+from bot.messages import CallPerson, Choice, Happened, Money, Moment, Pick, Reply, Say, Value
+from core.scheduling.slots import Slot
+from core.scheduling.visits import Visit
+
+PERSON = Choice(Say("choice.person"), CallPerson(), kind="person")
+
+
+def reply(
+    key: str,
+    values: dict[str, Value] | None = None,
+    choices: Sequence[Choice] = (),
+    happened: Sequence[Happened] = (),
+) -> Reply:
+    """One sentence, perhaps with choices."""
+    return Reply((Say(key, values or {}),), tuple(choices), tuple(happened))
+
+
+def first(before: Sequence[Reply], turn: Turn) -> Turn:
+    """The same turn, with something said before it."""
+    return Turn(turn.state, (*before, *turn.replies), turn.request, turn.handoffs)
+
+
+def moment(slot: Slot, facts: Facts) -> Moment:
+    """When a slot begins, by the wall clock of its place."""
+    zone = facts.directory.location[slot.location_id].zone
+    local = slot.start.astimezone(zone).replace(tzinfo=None)
+    return Moment(local, None if zone.key == facts.directory.zone.key else zone.key)
+
+
+def described(slot: Slot, facts: Facts) -> dict[str, Value]:
+    """Everything a sentence may want to say of a slot."""
+    place = facts.directory.location[slot.location_id]
+    kind = facts.directory.visit_type[slot.visit_type_id]
+    return {
+        "doctor": facts.directory.practitioner[slot.practitioner_id].display_name,
+        "visit_type": kind.label,
+        "place": place.name,
+        "address": place.address,
+        "when": moment(slot, facts),
+        "preparation": kind.preparation,
+        "price": "" if kind.price is None or kind.currency is None else Money(kind.price, kind.currency),
+    }
+
+
+def first_name(patient: int | None, facts: Facts) -> str:
+    """What we call a patient known here."""
+    return next((name for id, name in facts.patients if id == patient), "")
+
+
+def visit_facts(visit: Visit, facts: Facts) -> dict[str, str | int | None]:
+    """A visit for those who read events and not sentences."""
+    slot = visit.slot
+    zone = facts.directory.location[slot.location_id].zone
+    return {"visit": visit.id, "patient": visit.patient_id, **slot_facts(slot, facts), "zone": zone.key}
+
+
+def slot_facts(slot: Slot, facts: Facts) -> dict[str, str | int | None]:
+    """A slot for those who read events and not sentences; `start` is local, with its offset."""
+    zone = facts.directory.location[slot.location_id].zone
+    return {
+        "practitioner": slot.practitioner_id,
+        "doctor": facts.directory.practitioner[slot.practitioner_id].display_name,
+        "visit_type": facts.directory.visit_type[slot.visit_type_id].label,
+        "place": facts.directory.location[slot.location_id].name,
+        "start": slot.start.astimezone(zone).isoformat(),
+    }
+
+
+def offers(slots: Sequence[Slot], patient: int | None, facts: Facts) -> list[Choice]:
+    """A choice for each slot; the doctor and the place are named where they differ among them."""
+    doctors = {slot.practitioner_id for slot in slots}
+    places = {slot.location_id for slot in slots}
+    key = "choice.slot" + ("_doctor" if len(doctors) > 1 else "") + ("_place" if len(places) > 1 else "")
+    return [Choice(Say(key, _label(slot, facts)), Pick(slot, patient)) for slot in slots]
+
+
+def _label(slot: Slot, facts: Facts) -> dict[str, Value]:
+    values = described(slot, facts)
+    return {name: values[name] for name in ("when", "doctor", "place")}
+
+

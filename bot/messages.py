@@ -1,0 +1,191 @@
+"""What channels and dialog exchange: what came in, what to say, and what may be chosen.
+
+Replies hold keys and values. They are worded when they are sent, in the reader's language, by `bot.texts`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Literal
+
+import msgspec
+
+from core.scheduling.slots import Slot, Wanted
+from core.scheduling.wishes import When
+
+
+class Inbound(msgspec.Struct, frozen=True):
+    """A message, free of its channel: words, or a tap on the `number`th choice (from 1) of the prompt `token`."""
+
+    text: str = ""
+    token: str | None = None
+    number: int | None = None
+
+
+@dataclass(frozen=True)
+class Manner:
+    """How one talks on a channel, as far as the dialog cares."""
+
+    reachable: bool = True  # a reminder can be sent to the very address that writes
+    most_options: int = 3  # how many options can be shown at once
+    hold: timedelta = timedelta(minutes=10)  # how long a time is kept while somebody answers
+
+
+# --- what can be put into a sentence ---------------------------------------------------------------------------------
+
+
+class Moment(msgspec.Struct, frozen=True, tag="moment"):
+    """A local wall time, naive; `zone` is named only where it differs from the clinic's own."""
+
+    local: datetime
+    zone: str | None = None
+
+
+class Day(msgspec.Struct, frozen=True, tag="day"):
+    """A local day."""
+
+    on: date
+
+
+class Wish(msgspec.Struct, frozen=True, tag="wish"):
+    """Days and times somebody asked for."""
+
+    when: When
+
+
+class Money(msgspec.Struct, frozen=True, tag="money"):
+    """A price in the smallest unit of its currency (ISO 4217)."""
+
+    amount: int
+    currency: str
+
+
+Value = str | int | Moment | Day | Wish | Money
+
+
+class Say(msgspec.Struct, frozen=True):
+    """A sentence by its key in the catalog, with what is to be put into it."""
+
+    key: str
+    values: dict[str, Value] = {}
+
+
+# --- what a choice means: complete in itself, so that an old one still does what it says, or explains ----------------
+
+
+class Pick(msgspec.Struct, frozen=True, tag="pick"):
+    """Take this time, for this patient; without one, hold it and ask who comes."""
+
+    slot: Slot
+    patient: int | None = None
+
+
+class MoreTimes(msgspec.Struct, frozen=True, tag="more"):
+    """Show what comes after these offers."""
+
+    wanted: Wanted
+    patient: int | None = None
+
+
+class OtherDay(msgspec.Struct, frozen=True, tag="other_day"):
+    """Ask which day or time would suit."""
+
+
+class Want(msgspec.Struct, frozen=True, tag="want"):
+    """See this practitioner, or somebody of this specialty, or come for this kind of visit."""
+
+    practitioner: int | None = None
+    specialty: str | None = None
+    visit_type: int | None = None
+
+
+class ForPatient(msgspec.Struct, frozen=True, tag="for"):
+    """The visit is for a patient known here; None is somebody new."""
+
+    patient: int | None = None
+
+
+class Mean(msgspec.Struct, frozen=True, tag="mean"):
+    """This is what the doubtful time meant."""
+
+    when: When
+
+
+class CancelVisit(msgspec.Struct, frozen=True, tag="cancel"):
+    """Call this visit off."""
+
+    visit: int
+
+
+class Undo(msgspec.Struct, frozen=True, tag="undo"):
+    """Take back the last step with this visit."""
+
+    what: Literal["booking", "cancelling"]
+    visit: int
+
+
+class CallPerson(msgspec.Struct, frozen=True, tag="person"):
+    """Ask for a person."""
+
+
+Action = Pick | MoreTimes | OtherDay | Want | ForPatient | Mean | CancelVisit | Undo | CallPerson
+
+
+class Choice(msgspec.Struct, frozen=True):
+    """One thing to choose. `kind` gives it its digit where there are no buttons: options 1 to 3, more 4, change 9, a person 0."""
+
+    label: Say
+    action: Action
+    kind: Literal["option", "more", "change", "person"] = "option"
+
+
+_DIGITS = {"more": 4, "change": 9, "person": 0}
+
+
+def by_digit(choices: Sequence[Choice]) -> dict[int, Choice]:
+    """The choices by the digit that answers them, in the order in which they are shown."""
+    options = [choice for choice in choices if choice.kind == "option"]
+    fixed = {_DIGITS[choice.kind]: choice for choice in choices if choice.kind != "option"}
+    return dict(enumerate(options, start=1)) | fixed
+
+
+class Happened(msgspec.Struct, frozen=True):
+    """A fact that a reply tells of, for transcripts, tests and the console."""
+
+    event: Literal["booked", "held", "cancelled", "restored", "unbooked", "refused", "handed_over"]
+    facts: dict[str, str | int | None] = {}
+
+
+class Reply(msgspec.Struct, frozen=True):
+    """One message of the clinic: sentences, then what may be chosen."""
+
+    says: tuple[Say, ...]
+    choices: tuple[Choice, ...] = ()
+    happened: tuple[Happened, ...] = ()
+
+
+class Payload(msgspec.Struct, frozen=True):
+    """A reply as the outbox keeps it; the token makes its choices tappable."""
+
+    reply: Reply
+    language: str
+    token: str | None = None
+
+
+_PAYLOAD = msgspec.json.Decoder(Payload)
+_CHOICES = msgspec.json.Decoder(tuple[Choice, ...])
+
+
+def pack(value: Payload | Sequence[Choice]) -> bytes:
+    """To JSON, for the outbox and the prompts."""
+    return msgspec.json.encode(value)
+
+
+def unpack_payload(packed: bytes) -> Payload:
+    """From the outbox."""
+    return _PAYLOAD.decode(packed)
+
+
+def unpack_choices(packed: bytes) -> tuple[Choice, ...]:
+    """From a prompt."""
+    return _CHOICES.decode(packed)

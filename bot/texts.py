@@ -1,0 +1,188 @@
+"""Keys and values to sentences: gettext catalogs, with dates, times and prices as CLDR writes them.
+
+Catalogs are read from their `.po` files, so that there is nothing to compile and nothing that can be stale.
+"""
+
+from collections.abc import Iterable
+from datetime import date, datetime, time, timedelta
+from functools import cache
+from gettext import GNUTranslations
+from io import BytesIO
+from pathlib import Path
+from string import Formatter
+from typing import Any
+
+from babel import Locale, UnknownLocaleError
+from babel.dates import format_skeleton, format_time, get_day_names
+from babel.lists import format_list
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po
+from babel.numbers import format_currency, get_currency_precision
+
+from bot.messages import Day, Money, Moment, Say, Value, Wish
+from core.scheduling.directory import Directory, Location
+from core.scheduling.wishes import DayRange, When
+
+LOCALES = Path(__file__).parent / "locales"
+
+
+@cache
+def catalog(language: str) -> GNUTranslations:
+    """All sentences of one language."""
+    with (LOCALES / language / "frontdesk.po").open("rb") as file:
+        compiled = BytesIO()
+        write_mo(compiled, read_po(file, locale=language))
+    compiled.seek(0)
+    return GNUTranslations(compiled)
+
+
+def languages() -> list[str]:
+    """The languages that have a catalog."""
+    return sorted(path.parent.name for path in LOCALES.glob("*/frontdesk.po"))
+
+
+def say(said: Say, language: str, directory: Directory) -> str:
+    """Word one sentence. Raises KeyError for a key without words or a placeholder without a value: a bug, found by a test."""
+    words = catalog(language)
+    count = said.values.get("count")
+    pattern = words.ngettext(said.key, said.key, count) if isinstance(count, int) else words.gettext(said.key)
+    if pattern == said.key:
+        raise KeyError(said.key)
+    return _Sentence(language, directory).vformat(pattern, (), said.values)
+
+
+def say_all(says: Iterable[Say], language: str, directory: Directory) -> str:
+    """Word sentences that belong to one message, as paragraphs."""
+    return "\n\n".join(say(said, language, directory) for said in says)
+
+
+class _Sentence(Formatter):
+    """Fills placeholders: `{when}`, `{when:short}`; what is not among the values is a fact of the clinic."""
+
+    def __init__(self, language: str, directory: Directory) -> None:
+        self.language = language
+        self.directory = directory
+        self.locale = _locale(language, directory.organization.region)
+
+    def get_field(self, field_name: str, args: Any, kwargs: Any) -> tuple[Any, str]:
+        """A plain name only: a catalog cannot reach into values."""
+        if field_name in kwargs:
+            return kwargs[field_name], field_name
+        return _CLINIC[field_name](self), field_name
+
+    def format_field(self, value: Value, format_spec: str) -> str:
+        """A value in words; `format_spec` is short, day or time for moments."""
+        match value:
+            case Moment():
+                return self.moment(value, format_spec)
+            case Day(on):
+                return self.day(on, format_spec)
+            case Wish(when):
+                return self.wish(when)
+            case Money(amount, currency):
+                whole = amount / 10 ** get_currency_precision(currency)
+                return format_currency(whole, currency, locale=self.locale)
+            case _:
+                return str(value)
+
+    def day(self, on: date, style: str = "") -> str:
+        skeleton = "MMMEd" if style == "short" else "MMMMEEEEd"
+        return _plain(format_skeleton(skeleton, on, locale=self.locale))
+
+    def time(self, at: time | datetime) -> str:
+        return _plain(format_time(at, "short", locale=self.locale))
+
+    def moment(self, moment: Moment, style: str) -> str:
+        if style == "day":
+            return self.day(moment.local.date())
+        if style == "time":
+            return self.time(moment.local)
+        pattern = catalog(self.language).gettext("format.moment_short" if style == "short" else "format.moment")
+        worded = pattern.format(day=self.day(moment.local.date(), style), time=self.time(moment.local))
+        return worded if moment.zone is None else f"{worded} ({moment.zone})"
+
+    def wish(self, when: When) -> str:
+        days = [self._days(days) for days in when.days]
+        days += [get_day_names("wide", locale=self.locale)[weekday] for weekday in when.weekdays]
+        parts = [format_list(days, "or", locale=self.locale)] if days else []
+        if when.at is not None:
+            parts.append(self._word("format.at", time=self.time(when.at)))
+        for times in when.times:
+            if times.start and times.end:
+                key = "format.between"
+            else:
+                key = "format.from" if times.start else "format.until"
+            named = {name: self.time(at) for name, at in (("start", times.start), ("end", times.end)) if at}
+            parts.append(self._word(key, **named))
+        return " ".join(parts) or self._word("format.any_time")
+
+    def _days(self, days: DayRange) -> str:
+        if days.start and days.end:
+            last = days.end - timedelta(days=1)
+            if last == days.start:
+                return self.day(last)
+            return self._word("format.days", start=self.day(days.start), end=self.day(last))
+        key = "format.from" if days.start else "format.until"
+        named = {name: self.day(on) for name, on in (("start", days.start), ("end", days.end)) if on}
+        return self._word(key, **named)
+
+    def _word(self, key: str, **values: str) -> str:
+        return catalog(self.language).gettext(key).format(**values)
+
+    def hours(self) -> str:
+        """The opening hours of every location, a line for each stretch of days that are alike."""
+        places = self.directory.locations
+        blocks = ["\n".join(self._hours_of(place)) for place in places]
+        if len(places) == 1:
+            return blocks[0]
+        return "\n".join(f"{place.name}:\n{block}" for place, block in zip(places, blocks, strict=True))
+
+    def _hours_of(self, place: Location) -> list[str]:
+        names = get_day_names("abbreviated", locale=self.locale)
+        by_day = [
+            ", ".join(f"{self.time(h.local_start)}–{self.time(h.local_end)}" for h in place.hours if h.weekday == weekday)
+            for weekday in range(7)
+        ]
+        lines, first = [], 0
+        for weekday in range(1, 8):
+            if weekday < 7 and by_day[weekday] == by_day[first]:
+                continue
+            if by_day[first]:
+                days = names[first] if weekday - 1 == first else f"{names[first]}–{names[weekday - 1]}"
+                lines.append(f"{days} {by_day[first]}")
+            first = weekday
+        return lines
+
+    def addresses(self) -> str:
+        """Where every location is."""
+        return "\n".join(f"{place.name}, {place.address}" for place in self.directory.locations)
+
+    def emergency_numbers(self) -> str:
+        """The emergency number; several where locations have different ones."""
+        return format_list(
+            sorted({place.emergency_number for place in self.directory.locations}), "or", locale=self.locale
+        )
+
+
+_CLINIC = {
+    "clinic": lambda sentence: sentence.directory.organization.name,
+    "phone": lambda sentence: sentence.directory.organization.phone or "",
+    "hours": _Sentence.hours,
+    "addresses": _Sentence.addresses,
+    "emergency_number": _Sentence.emergency_numbers,
+}
+"""What every sentence may name without being given it."""
+
+
+@cache
+def _locale(language: str, region: str) -> Locale:
+    """The reader's language as it is written in the clinic's country."""
+    try:
+        return Locale.parse(f"{language}_{region}")
+    except UnknownLocaleError:
+        return Locale.parse(language)
+
+
+def _plain(worded: str) -> str:
+    """Without the narrow and no-break spaces of CLDR, which cost an SMS its alphabet."""
+    return worded.replace("\u202f", " ").replace("\xa0", " ")

@@ -1,0 +1,157 @@
+"""Who the writer is: own name, birth date, e-mail, phone number."""
+
+import re
+from dataclasses import dataclass
+from datetime import date
+
+import phonenumbers
+
+from bot.understanding.dates import FullDate
+from bot.understanding.days import calendar_day
+from bot.understanding.lexicon import Lexicon
+from bot.understanding.meaning import Asked
+from bot.understanding.text import plain
+
+MONTH_FIRST = frozenset({"US", "PH", "PR", "GU", "VI", "FM", "MH", "PW"})
+
+_EMAIL = re.compile(r"(?<![\w.+-])[\w.+%'-]{1,64}@[^\W_][\w-]{0,62}(?:\.[\w-]{1,63}){1,6}(?<![-_.])")
+_NAME_WORD = re.compile(r"[^\W\d_][^\s\d,;:!?()\[\]<>@/\\|\"=*#%&_+]*")
+_NUMBERS = re.compile(r"\d+")
+_MOST_WORDS = 6
+_LONGEST = 80
+
+
+@dataclass(frozen=True)
+class Identity:
+    """What the writer says about themselves."""
+
+    name: str | None = None
+    birth_date: date | None = None
+    email: str | None = None
+    phone: str | None = None
+
+
+def read(
+    text: str, lexicon: Lexicon, dates: tuple[FullDate, ...], asked: Asked | None, region: str, today: date
+) -> Identity:
+    """What `text` says about its writer; a birth date may lie in the future, which is for the dialog to say."""
+    email = _EMAIL.search(text)
+    born, rest = _birth_date(text, lexicon, dates, asked, region, today)
+    if email:
+        rest = rest.replace(email[0], " , ")
+    return Identity(
+        name=_name(rest, lexicon, asked),
+        birth_date=born,
+        email=email[0] if email else None,
+        phone=_phone(rest, asked, region),
+    )
+
+
+def _birth_date(
+    text: str, lexicon: Lexicon, dates: tuple[FullDate, ...], asked: Asked | None, region: str, today: date
+) -> tuple[date | None, str]:
+    """The birth date, and the text without it."""
+    words = f" {plain(text)} "
+    cued = any(f" {cue} " in words for cue in lexicon.people["birth"])
+    for found in dates:
+        long_ago = (today - found.day).days > 366
+        if (
+            asked == "birth_date"
+            or cued
+            or (asked is not None and long_ago)
+            or (long_ago and _introduces(text, lexicon))
+        ):
+            day = found.day if region in MONTH_FIRST or found.other is None else found.other
+            return _of_this_century(
+                day, text[found.start : found.end], today
+            ), f"{text[: found.start]} , {text[found.end :]}"
+    if asked == "birth_date" or cued:
+        return _from_numbers(text, region, today), text
+    return None, text
+
+
+def _introduces(text: str, lexicon: Lexicon) -> bool:
+    return _name(text, lexicon, None) is not None
+
+
+def _of_this_century(day: date, written: str, today: date) -> date:
+    """Nobody is born in the future: "03/05/90" is 1990."""
+    two_digits = max((len(digits) for digits in _NUMBERS.findall(written)), default=0) < 4
+    if two_digits and day > today:
+        return calendar_day(day.year - 100, day.month, day.day) or day
+    return day
+
+
+def _from_numbers(text: str, region: str, today: date) -> date | None:
+    """Three numbers in a row, or eight digits."""
+    numbers = _NUMBERS.findall(text)
+    if len(numbers) == 1 and len(numbers[0]) == 8:
+        digits = numbers[0]
+        iso = digits.startswith(("19", "20"))
+        numbers = [digits[:4], digits[4:6], digits[6:]] if iso else [digits[:2], digits[2:4], digits[4:]]
+    if len(numbers) != 3 or any(len(number) > 4 for number in numbers):
+        return None
+    first, second, third = (int(number) for number in numbers)
+    if len(numbers[0]) == 4:
+        return calendar_day(first, second, third)
+    year = third if third >= 100 else today.year // 100 * 100 + third - 100 * (third > today.year % 100)
+    orders = [(first, second), (second, first)]
+    return next(
+        (
+            d
+            for month, day in (orders if region in MONTH_FIRST else orders[::-1])
+            if (d := calendar_day(year, month, day))
+        ),
+        None,
+    )
+
+
+def _phone(text: str, asked: Asked | None, region: str) -> str | None:
+    if sum(character.isdigit() for character in text) < 6:
+        return None
+    for found in phonenumbers.PhoneNumberMatcher(text, region, leniency=phonenumbers.Leniency.POSSIBLE, max_tries=5):
+        plausible = asked == "contact" or found.raw_string.startswith("+") or phonenumbers.is_valid_number(found.number)
+        if plausible and len(_NUMBERS.sub("", found.raw_string)) < len(found.raw_string) - 5:
+            return phonenumbers.format_number(found.number, phonenumbers.PhoneNumberFormat.E164)
+    return None
+
+
+def _name(text: str, lexicon: Lexicon, asked: Asked | None) -> str | None:
+    words = [(word[0], plain(word[0]), word.start()) for word in _NAME_WORD.finditer(text)]
+    for cue, capital in _cues(lexicon):
+        for position in range(len(words) - len(cue)):
+            if tuple(word for _, word, _ in words[position : position + len(cue)]) == cue:
+                rest = text[words[position + len(cue)][2] :]
+                if name := _leading_name(rest, lexicon, capital=capital and asked != "name"):
+                    return name
+    return _leading_name(text.strip(" ,.;:!"), lexicon, capital=False, whole=True) if asked == "name" else None
+
+
+def _cues(lexicon: Lexicon) -> list[tuple[tuple[str, ...], bool]]:
+    cues = [(phrase, False) for phrase in lexicon.people["name"]] + [
+        (p, True) for p in lexicon.people["name_if_capital"]
+    ]
+    return [(tuple(phrase.removesuffix("?").split()), capital) for phrase, capital in cues]
+
+
+def _leading_name(text: str, lexicon: Lexicon, *, capital: bool, whole: bool = False) -> str | None:
+    """The name that `text` begins with: with capitals where they are the only sign; `whole`: and nothing else."""
+    name: list[str] = []
+    for word in text[: 2 * _LONGEST].split():
+        bare = word.strip(",;!?.") if not re.fullmatch(r"\w\.,?", word) else word.strip(",")
+        shape = _NAME_WORD.fullmatch(bare)
+        particle = plain(bare) in lexicon.people["particles"]
+        if shape is None or (capital and not (bare[0].isupper() or (name and particle))):
+            break
+        if plain(bare) in lexicon.ordinary and not particle and (not whole or not bare[0].isupper()):
+            break
+        name.append(bare)
+        if word != bare and word.rstrip(",;!?.") == bare and word[-1] in ",;!?." and not whole:
+            break
+    else:
+        whole = False
+    joined = " ".join(name)
+    rest = text.strip()[len(joined) :].strip(" ,.;")
+    if not name or len(name) > _MOST_WORDS or len(joined) > _LONGEST or (whole and rest):
+        return None
+    return joined

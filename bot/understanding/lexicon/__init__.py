@@ -1,0 +1,143 @@
+"""The words of each language, as data: one TOML file a language, all with the same sections."""
+
+import re
+import tomllib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import time
+from functools import lru_cache
+from importlib.resources import files
+from typing import Any
+
+from bot.understanding.text import Phrases, plain
+
+WORD = r"[ap]\.m\.|[^\W\d_]+(?:'[^\W\d_]+)*|[^\w\s]"
+
+
+@dataclass(frozen=True)
+class Part:
+    """A part of the day: what it means for a free time, and the hours that dictionaries of dates give it."""
+
+    name: str
+    means: tuple[time | None, time | None]
+    usual: tuple[time, time]
+
+
+@dataclass(frozen=True)
+class Lexicon:
+    """The words of one language, ready to be looked up."""
+
+    language: str
+    emergency: Phrases
+    harmless: Phrases
+    answers: dict[str, Phrases]
+    intents: dict[str, dict[str, Phrases]]  # where it is looked for, then the intent
+    unless: dict[str, frozenset[str]]  # intents that the others drive out
+    choice: dict[str, frozenset[str]]
+    people: dict[str, tuple[str, ...]]
+    people_phrases: dict[str, Phrases]
+    polite: frozenset[str]
+    terms: dict[str, tuple["Term", ...]]  # words of time, by their first word, the longest first
+    shy: frozenset[str]
+    ordinal_suffixes: tuple[str, ...]
+    ordinary: frozenset[str]  # words that are no names
+
+    def numbered(self, kind: str) -> dict[str, int]:
+        """The words of the language for numbers ("number") or places in a row ("ordinal")."""
+        return {t.words[0]: t.value for group in self.terms.values() for t in group if t.kind == kind}
+
+
+@dataclass(frozen=True)
+class Term:
+    """Words that stand for a time, or for how times go together."""
+
+    words: tuple[str, ...]
+    kind: str
+    value: Any
+
+
+@lru_cache
+def load(language: str) -> Lexicon:
+    """The words of `language`; English where there are none yet."""
+    code = language.split("-")[0].lower()
+    file = files(__name__).joinpath(f"{code}.toml")
+    data = tomllib.loads(
+        (file if code.isalpha() and file.is_file() else files(__name__).joinpath("en.toml")).read_text("utf-8")
+    )
+    intents = data["intents"]
+    places = ("whole", "within", "lead")
+    return Lexicon(
+        language=code,
+        emergency=Phrases(data["emergency"]["phrases"]),
+        harmless=Phrases(data["emergency"]["harmless"]),
+        answers={name: Phrases(phrases) for name, phrases in data["answers"].items()},
+        intents={at: {intent: Phrases(phrases) for intent, phrases in intents[at].items()} for at in places},
+        unless={intent: frozenset(others) for intent, others in intents["unless"].items()},
+        choice={name: frozenset(words) for name, words in data["choice"].items()},
+        people={name: tuple(words) for name, words in data["people"].items()},
+        people_phrases={name: Phrases(data["people"][name]) for name in ("myself", "someone_else")},
+        polite=frozenset(intents["polite"]),
+        terms=_by_first_word(_terms(data["time"])),
+        shy=frozenset(data["time"]["shy"]),
+        ordinal_suffixes=tuple(data["time"]["ordinal_suffixes"]),
+        ordinary=frozenset(word for text in _strings(data) for word in plain(text.replace("|", " ")).split()),
+    )
+
+
+def split_words(text: str) -> tuple[str, ...]:
+    """The words of a term as the scanner of dates sees them."""
+    return tuple(re.findall(WORD, text.lower()))
+
+
+def _terms(section: dict[str, Any]) -> Iterator[Term]:
+    parts = {name: _part(name, entry) for name, entry in section["part"].items()}
+    for name, entry in section["part"].items():
+        yield from (Term(split_words(word), "part", parts[name]) for word in entry["words"])
+    for name, words in section["today_part"].items():
+        yield from (Term(split_words(word), "today_part", parts[name]) for word in words)
+    for name, words in section["mark"].items():
+        yield from (Term(split_words(word), name, name) for word in words)
+    yield from (Term((word,), "glue", word) for word in section["glue"])
+    for kind, read in _VALUES.items():
+        for value, words in section[kind].items():
+            yield from (Term(split_words(word), kind, read(value)) for word in words)
+
+
+def _part(name: str, entry: dict[str, list[str]]) -> Part:
+    start, end = (time.fromisoformat(edge) if edge else None for edge in entry["means"])
+    usual_start, usual_end = (time.fromisoformat(edge) for edge in entry["usual"])
+    return Part(name, (start, end), (usual_start, usual_end))
+
+
+_VALUES: dict[str, Callable[[str], Any]] = {
+    "weekday": int,
+    "weekdays": lambda digits: tuple(int(digit) for digit in digits),
+    "month": int,
+    "number": int,
+    "ordinal": int,
+    "day": int,
+    "holiday": lambda day: tuple(int(part) for part in day.split("-")),
+    "clock": time.fromisoformat,
+    "fraction": int,
+    "meridiem": int,
+    "unit": str,
+    "edge": str,
+}
+
+
+def _by_first_word(terms: Iterator[Term]) -> dict[str, tuple[Term, ...]]:
+    found: dict[str, list[Term]] = {}
+    for term in terms:
+        found.setdefault(term.words[0], []).append(term)
+    return {word: tuple(sorted(group, key=lambda term: -len(term.words))) for word, group in found.items()}
+
+
+def _strings(data: Any) -> Iterator[str]:
+    if isinstance(data, str):
+        yield data
+    elif isinstance(data, dict):
+        for value in data.values():
+            yield from _strings(value)
+    elif isinstance(data, list):
+        for value in data:
+            yield from _strings(value)

@@ -1,0 +1,88 @@
+"""What a message means, as data: the same for every channel and every flow."""
+
+from datetime import date, datetime, time
+from typing import Literal
+
+import msgspec
+
+from core.scheduling.directory import Directory
+from core.scheduling.wishes import DayRange, TimeRange, When
+
+__all__ = ["Context", "DayRange", "Entity", "Intent", "Meaning", "TimeRange", "When"]
+
+Intent = Literal[
+    "book",
+    "cancel",  # "cancel", "cancel my appointment": which one of the two the dialog decides
+    "visits",  # "when is my appointment?"
+    "undo",
+    "more",  # "other times", "something later"
+    "other_day",
+    "help",
+    "hours",
+    "address",
+    "person",  # "let me talk to somebody"
+    "restart",
+    "back",
+    "greeting",
+    "thanks",
+    "goodbye",
+]
+
+
+class Entity(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One date or time as it stands in the text, in the form that the scorer of `../shared/tools` reads.
+
+    `kind` is date, time, datetime, daterange, timerange, datetimerange or set; `value`, or `start` and `end` (exclusive), are
+    ISO 8601 local values.
+    """
+
+    kind: str
+    text: str
+    value: str | None = None
+    start: str | None = None
+    end: str | None = None
+
+
+class Meaning(msgspec.Struct, frozen=True):
+    """All that one message says. Empty fields were not said."""
+
+    text: str = ""
+    emergency: bool = False
+    intents: tuple[Intent, ...] = ()
+    answer: Literal["yes", "no"] | None = None
+    number: int | None = None  # a bare "2", "2.", "#2", "2 please", "two": an answer to numbered choices
+    ordinal: int | None = None  # "the second one" is 2, "the last" is -1
+    practitioners: tuple[int, ...] = ()  # ids; more than one when the name fits several
+    unknown_practitioner: str | None = None  # "Dr Nobody" where the directory has none
+    specialties: tuple[str, ...] = ()  # codes
+    visit_types: tuple[int, ...] = ()  # ids
+    locations: tuple[int, ...] = ()  # ids
+    patients: tuple[int, ...] = ()  # ids of people known at this address, by first name
+    someone_else: bool = False  # "for my son", nobody named
+    myself: bool = False  # "for me"
+    when: When | None = None
+    # Where a time has two readings ("3/4", "at 8"): both, and `when` is None. The dialog asks.
+    readings: tuple[When, ...] = ()
+    impossible_date: str | None = None  # "30 February", as written
+    past_date: str | None = None  # a day that is over, as written
+    name: str | None = None  # "my name is Ana Lima", or any plausible name where a name was asked
+    birth_date: date | None = None
+    email: str | None = None
+    phone: str | None = None  # E.164
+    entities: tuple[Entity, ...] = ()
+
+
+Asked = Literal["name", "birth_date", "contact"]
+
+
+class Context(msgspec.Struct, frozen=True):
+    """What understanding may know besides the words."""
+
+    reference: datetime  # the moment the message was sent, in the clinic's local time, naive
+    directory: Directory
+    language: str = "en"
+    asked: Asked | None = None  # the open question, where free text answers it
+    patients: tuple[tuple[int, str], ...] = ()  # id and first name of those known at this address
+    opens: time = time(0)  # the earliest and latest hour any practitioner works: tells "at 3" from 03:00
+    closes: time = time(0)  # 00:00 is the end of the day
+    region: str = "US"  # for phone numbers without a country code

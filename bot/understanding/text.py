@@ -1,0 +1,77 @@
+"""What arrives, made comparable: clean text to read names and dates from, plain words to look phrases up in."""
+
+import re
+import unicodedata
+from collections.abc import Iterable
+
+LIMIT = 1_000  # characters that are understood
+SAFETY_LIMIT = 10_000  # characters that are looked through for an emergency
+
+_SAME = str.maketrans({**dict.fromkeys("‘’‛ʼ`´", "'"), **dict.fromkeys("“”„″", '"'), **dict.fromkeys("‐‑‒–—−", "-")})
+_REMOVED = {"Cc", "Cf", "Cs", "Co", "Cn"}
+_NOT_WORD = re.compile(r"[\W_]+")
+_SYMBOL = re.compile(r"[\U0001F44D\U0001F44E\U0001F44C\U0001F64F✅❌✔\U0001F197\U0001F6AB]")
+
+
+def clean(text: str, limit: int = LIMIT) -> str:
+    """At most `limit` characters of `text` in one form of writing, without control characters or doubled spaces."""
+    same = unicodedata.normalize("NFKC", text[:limit].translate(_SAME))[:limit].translate(_SAME)
+    if not (same.isascii() and same.isprintable()):
+        same = "".join(_visible(character) for character in same)
+    return " ".join(same.split())
+
+
+def lower(text: str) -> str:
+    """`text` in lower case, every character at its place."""
+    lowered = text.lower()
+    return lowered if len(lowered) == len(text) else "".join(c.lower() if len(c.lower()) == 1 else c for c in text)
+
+
+def plain(text: str) -> str:
+    """The words of `text` without case, accents and punctuation, one space between them."""
+    if not text.isascii():
+        decomposed = unicodedata.normalize("NFKD", text)
+        text = "".join(c for c in decomposed if unicodedata.category(c) != "Mn")
+        text = _SYMBOL.sub(lambda symbol: f" {ord(symbol[0]):x}e ", text)  # a thumb is a word
+    return _NOT_WORD.sub(" ", text.lower().replace("'", "")).strip()
+
+
+class Phrases:
+    """Phrases to look for in plain words: `a|b` is either word, `word?` may be missing, `*` is up to three words."""
+
+    def __init__(self, phrases: Iterable[str]) -> None:
+        either = "|".join(sorted((_pattern(phrase) for phrase in phrases), key=len, reverse=True)) or "(?!)"
+        self._within = re.compile(rf"(?<!\S)(?:{either})(?!\S)")
+        self._whole = re.compile(rf"(?:{either})\Z")
+
+    def within(self, words: str) -> bool:
+        return self._within.search(words) is not None
+
+    def whole(self, words: str) -> bool:
+        return self._whole.match(words) is not None
+
+    def lead(self, words: str) -> re.Match[str] | None:
+        return self._within.match(words)
+
+    def without(self, words: str) -> str:
+        """`words` with every phrase taken out."""
+        return self._within.sub(".", words)
+
+
+def _visible(character: str) -> str:
+    if character.isspace():
+        return " "
+    return "" if unicodedata.category(character) in _REMOVED else character
+
+
+def _pattern(phrase: str) -> str:
+    parts: list[str] = []
+    for word in phrase.split():
+        if word == "*":
+            parts.append(r"(?:\S+ ){0,3}")
+        elif word.endswith("?") and "|" not in word:
+            parts.append(f"(?:{re.escape(plain(word))} )?")
+        else:
+            parts.append(f"(?:{'|'.join(re.escape(plain(either)) for either in word.split('|'))}) ")
+    joined = "".join(parts)
+    return joined[:-1] if joined.endswith(" ") else re.sub(r" \)\?$", ")?", joined)

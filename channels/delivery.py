@@ -1,0 +1,58 @@
+"""Claim what is owed, hand it to its channel, settle. Vendors are called outside of any transaction."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import psycopg
+from sqlalchemy import Engine
+
+from bot.messages import unpack_payload
+from channels.errors import Permanent, Temporary, Unknown
+from core import failpoints, logs
+from core.crypto import Vault
+from core.database import transaction
+from core.messaging import outbox
+from core.messaging.outbox import Outcome, Owed
+from core.scheduling.directory import Directory
+
+if TYPE_CHECKING:
+    from channels import Channel
+
+MOST_ATTEMPTS = 8
+_log = logs.get(__name__)
+
+
+def deliver_some(engine: Engine, vault: Vault, directory: Directory, channels: Mapping[str, "Channel"]) -> int:
+    """Hand over what may go now; returns how many messages were tried."""
+    names = [name for name, channel in channels.items() if channel.send is not None]
+    try:
+        with transaction(engine) as session:
+            claimed = outbox.claim(session, vault, names)
+    except psycopg.errors.UniqueViolation:
+        return deliver_some(engine, vault, directory, channels)  # another sender was faster with an address
+    failpoints.reach("send.after_claim")
+    for channel, owed in claimed:
+        outcome = _handed_over(channels[channel], owed, directory)
+        failpoints.reach("send.before_settle")
+        with transaction(engine) as session:
+            outbox.settle(session, owed, outcome)
+        _log.info("delivered", outbox_id=owed.id, channel=channel, status=outcome.status, code=outcome.error)
+    return len(claimed)
+
+
+def _handed_over(channel: "Channel", owed: Owed, directory: Directory) -> Outcome:
+    assert channel.send is not None
+    try:
+        return channel.send(owed, unpack_payload(owed.payload), directory)
+    except Temporary as error:
+        if owed.attempts >= MOST_ATTEMPTS:
+            return Outcome("failed", error=error.code)
+        return Outcome("due", error=error.code, retry_in=error.retry_in)
+    except Permanent as error:
+        return Outcome("failed", error=error.code)
+    except Unknown as error:
+        return Outcome("unknown", error=error.code)
+    except Exception:
+        # A bug in an adapter must not stop the queue; whether bytes went out nobody can tell.
+        _log.exception("adapter_failed", outbox_id=owed.id)
+        return Outcome("unknown", error="adapter_failed")

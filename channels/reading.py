@@ -1,0 +1,66 @@
+"""Channels whose reader fetches for itself: store what it writes, show it both sides, settle what it has shown."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+import msgspec
+from sqlalchemy.orm import Session
+
+from bot.messages import Inbound, Payload, unpack_payload
+from core.crypto import Vault
+from core.messaging import inbox, outbox
+from core.messaging.inbox import Home, Sender
+
+
+class Written(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A stored message of a reader: words, or the button that was tapped with the label it had."""
+
+    text: str | None = None
+    choice: str | None = None
+    label: str | None = None
+
+
+@dataclass(frozen=True)
+class Line:
+    """One thing that was said. `seq` is None while a message waits for its answer."""
+
+    seq: int | None
+    speaker: Literal["patient", "clinic"]
+    id: str
+    at: datetime
+    written: Written | None = None
+    payload: Payload | None = None
+
+
+_WRITTEN = msgspec.json.Decoder(Written)
+
+
+def decode(body: bytes) -> Inbound:
+    """What a reader wrote, free of its channel."""
+    written = _WRITTEN.decode(body)
+    if written.choice is None:
+        return Inbound(written.text or "")
+    token, _, number = written.choice.rpartition(".")
+    return Inbound(token=token, number=int(number) if number.isascii() and number.isdigit() and len(number) < 4 else None)
+
+
+def store(session: Session, vault: Vault, sender: Sender, message_id: str, written: Written, seen: int) -> Home:
+    """Keep a message, once; everything up to number `seen` has been shown before it was written."""
+    home = inbox.home(session, vault, sender)
+    if seen:
+        outbox.seen(session, home.address_id, seen)
+    return inbox.store(session, vault, sender, f"{home.address_id}:{message_id}", msgspec.json.encode(written))
+
+
+def said(session: Session, home: Home, after: int) -> list[Line]:
+    """What both sides said after number `after`."""
+    return [_line(home, row) for row in outbox.said(session, home.conversation_id, home.address_id, after)]
+
+
+def _line(home: Home, row: outbox.Said) -> Line:
+    if row.speaker == "patient":
+        body = home.key.open("inbox.body", home.conversation_id, row.body)
+        return Line(row.seq, "patient", row.external_id.partition(":")[2], row.at, written=_WRITTEN.decode(body))
+    payload = unpack_payload(home.key.open("outbox.payload", home.conversation_id, row.body))
+    return Line(row.seq, "clinic", str(row.id), row.at, payload=payload)

@@ -1,0 +1,141 @@
+"""Web chat: a visitor is a random token in a cookie; the page fetches for itself and needs no sender."""
+
+import secrets
+import time
+from datetime import datetime
+from typing import Literal, NamedTuple
+
+import psycopg
+from sqlalchemy import Engine
+from sqlalchemy.exc import SQLAlchemyError
+
+from channels import reading
+from channels.reading import Written, decode
+from channels.rendering import Button, with_buttons
+from core.config import Settings
+from core.crypto import Vault
+from core.database import open_engine, run, transaction
+from core.messaging import inbox, outbox
+from core.messaging.inbox import Sender
+from core.messaging.waking import Bell, Ear
+from core.people import personas
+from core.people.personas import Persona
+from core.scheduling import directory
+from core.scheduling.directory import Directory
+
+__all__ = ["CHANNEL", "Button", "Line", "Log", "Persona", "WebChat", "connect", "decode"]
+
+CHANNEL = "web"
+ACCOUNT = "chat"
+
+
+class Line(NamedTuple):
+    """One thing that was said. `id` is the client's for the patient's lines, the outbox's for the clinic's.
+
+    `seq` is its place in the chat, None while it waits for its answer; `at` is when it was said, in UTC.
+    """
+
+    seq: int | None
+    speaker: Literal["patient", "clinic"]
+    id: str
+    text: str
+    buttons: tuple[Button, ...]
+    at: datetime
+
+
+class Log(NamedTuple):
+    """What was said after some number; `cursor` is the number to ask with next, `waiting` says that an answer is due."""
+
+    lines: tuple[Line, ...]
+    cursor: int
+    waiting: bool
+
+
+class WebChat:
+    """All that the web process may do with a chat."""
+
+    def __init__(self, engine: Engine, vault: Vault, bell: Bell, ear: Ear) -> None:
+        self._engine = engine
+        self._vault = vault
+        self._bell = bell
+        self._ear = ear
+        self._directory = directory.Cached()
+
+    def receive(
+        self, visitor: str, message_id: str, *, text: str | None, choice: str | None, label: str | None, seen: int
+    ) -> None:
+        """Keep a message in the inbox, once per `message_id`; what came up to `seen` was shown before it was written."""
+        with transaction(self._engine) as session:
+            reading.store(session, self._vault, _sender(visitor), message_id, Written(text, choice, label), seen)
+        self._bell.ring("inbox")
+
+    def log(self, visitor: str, after: int, *, settle: bool) -> Log:
+        """The chat after number `after`; `settle` notes that everything up to there has been shown."""
+        with transaction(self._engine) as session:
+            home = inbox.find_home(session, self._vault, _sender(visitor))
+            if home is None:
+                return Log((), after, waiting=False)
+            if settle and after:
+                outbox.seen(session, home.address_id, after)
+            clinic = self._directory.current(session)
+            lines = tuple(_shown(line, clinic) for line in reading.said(session, home, after))
+        cursor = max((line.seq for line in lines if line.seq is not None), default=after)
+        return Log(lines, cursor, waiting=any(line.seq is None for line in lines))
+
+    def wait(self, visitor: str, after: int, seconds: float) -> Log:
+        """The chat after number `after`, once nothing waits for an answer any more, or when the time is up."""
+        deadline = time.monotonic() + seconds
+        while True:
+            heard = self._ear.rings
+            log = self.log(visitor, after, settle=False)
+            left = deadline - time.monotonic()
+            if not log.waiting or left <= 0:
+                return log
+            self._ear.wait(heard, left)
+
+    def personas(self) -> tuple[Persona, ...]:
+        """Whom a visitor may play; nobody outside of the demo clinic."""
+        with transaction(self._engine) as session:
+            return personas.every(session)
+
+    def begin(self, persona: str | None) -> str:
+        """A token for a new visitor, who is nobody yet or plays a persona."""
+        visitor = secrets.token_urlsafe(32)
+        if persona is not None:
+            with transaction(self._engine) as session:
+                home = inbox.home(session, self._vault, _sender(visitor))
+                personas.play(session, home.address_id, persona)
+        return visitor
+
+    def clinic_name(self) -> str:
+        """What the page is headed with."""
+        with transaction(self._engine) as session:
+            return self._directory.current(session).organization.name
+
+    def ready(self) -> bool:
+        """Whether the database answers."""
+        try:
+            with transaction(self._engine) as session:
+                run(session, "SELECT 1")
+        except (psycopg.Error, SQLAlchemyError):
+            return False
+        return True
+
+
+def connect(settings: Settings) -> WebChat:
+    """The web chat of this process: a pool for the threads of its web server, and one connection to be woken by."""
+    url = settings.database_url
+    return WebChat(open_engine(url, pool_size=8), settings.vault, Bell(url), Ear(url, "outbox"))
+
+
+def _sender(visitor: str) -> Sender:
+    return Sender(CHANNEL, ACCOUNT, visitor)
+
+
+def _shown(line: reading.Line, clinic: Directory) -> Line:
+    if line.payload is not None:
+        rendered = with_buttons(line.payload, clinic)
+        return Line(line.seq, line.speaker, line.id, rendered.text, rendered.buttons, line.at)
+    assert line.written is not None
+    text = line.written.text if line.written.text is not None else line.written.label or ""
+    return Line(line.seq, line.speaker, line.id, text, (), line.at)

@@ -1,0 +1,95 @@
+"""The way to PostgreSQL: engine, sessions, and psycopg beneath them for the hot path."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from psycopg.rows import namedtuple_row
+from sqlalchemy import Engine, MetaData, create_engine, make_url
+from sqlalchemy.orm import Session
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "%(table_name)s_%(column_0_N_name)s_idx",
+        "uq": "%(table_name)s_%(column_0_N_name)s_key",
+        "ck": "%(table_name)s_%(constraint_name)s_check",
+        "fk": "%(table_name)s_%(column_0_N_name)s_fkey",
+        "pk": "%(table_name)s_pkey",
+    }
+)
+
+# A frozen or killed client must not block a doctor: see docs/decisions/0002-locks.md.
+_SESSION_SETTINGS = {
+    "timezone": "UTC",
+    "lock_timeout": "2s",
+    "statement_timeout": "15s",
+    "idle_in_transaction_session_timeout": "10s",
+    "client_connection_check_interval": "5s",
+    # Plans cached while the queues were empty cost a thousand times more once they are full.
+    "plan_cache_mode": "force_custom_plan",
+}
+_KEEPALIVE = {"keepalives": 1, "keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 2}
+
+
+def connect_arguments() -> dict[str, Any]:
+    """What every connection of ours is opened with."""
+    options = " ".join(f"-c {name}={value}" for name, value in _SESSION_SETTINGS.items())
+    return {"options": options, "connect_timeout": 5, "application_name": "frontdesk", **_KEEPALIVE}
+
+
+def open_engine(url: str, *, pool_size: int = 5) -> Engine:
+    """An engine on psycopg 3; the pool never waits longer than two seconds for a connection."""
+    return create_engine(
+        make_url(url).set(drivername="postgresql+psycopg"),
+        connect_args=connect_arguments(),
+        pool_size=pool_size,
+        max_overflow=0,
+        pool_timeout=2,
+        hide_parameters=True,
+    )
+
+
+@contextmanager
+def transaction(engine: Engine) -> Iterator[Session]:
+    """A session that commits at the end or rolls back. Entry points open it; functions below never commit."""
+    with Session(engine, expire_on_commit=False) as session, session.begin():
+        yield session
+
+
+def driver(session: Session) -> psycopg.Connection[Any]:
+    """The psycopg connection of this session's transaction, for pipelines on the hot path."""
+    connection: psycopg.Connection[Any] = session.connection().connection.driver_connection  # type: ignore[assignment]
+    return connection
+
+
+def run(session: Session, statement: str, **values: Any) -> psycopg.Cursor[Any]:
+    """Execute a prebuilt statement through psycopg; rows are named tuples."""
+    return driver(session).cursor(row_factory=namedtuple_row).execute(statement, values)
+
+
+@contextmanager
+def pipelined(session: Session) -> Iterator[None]:
+    """Statements inside go out together, in one round trip, and have been answered when the block ends."""
+    with driver(session).pipeline():
+        yield
+
+
+def listening_connection(url: str) -> psycopg.Connection[Any]:
+    """A connection of its own for NOTIFY and LISTEN: never inside a business transaction, which it would serialise."""
+    plain = make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
+    return psycopg.connect(plain, autocommit=True, connect_timeout=5, application_name="frontdesk-bell", **_KEEPALIVE)
+
+
+def migrate(url: str) -> None:
+    """Bring the database to the newest schema."""
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent.parent / "migrations"))
+    config.attributes["url"] = url
+    command.upgrade(config, "head")
+
+

@@ -1,0 +1,58 @@
+"""Logs are events with fields: ids and codes, never what a person wrote."""
+
+import logging
+import sys
+from typing import Any
+
+import structlog
+
+# What may stand in a log. A field that is not here is dropped: names, numbers and texts have no way in.
+_FIELDS = frozenset(
+    {
+        "event", "level", "source", "timestamp", "process",
+        "attempts", "channel", "code", "conversation_id", "count", "error", "inbox_id", "lease", "method", "milliseconds", "outbox_id",
+        "path", "port", "reason", "status", "turn_id", "where",
+    }
+)  # fmt: skip
+
+
+def set_up(process: str, level: str = "info") -> None:
+    """Log to standard error as JSON lines, or in colour where a person looks on."""
+    renderer: Any = structlog.dev.ConsoleRenderer() if sys.stderr.isatty() else structlog.processors.JSONRenderer()
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            _where_it_broke,
+            _only_known_fields,
+            renderer,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=False,
+    )
+    structlog.contextvars.bind_contextvars(process=process)
+
+
+def get(name: str) -> Any:
+    """A logger for one file."""
+    return structlog.get_logger(source=name)
+
+
+def _where_it_broke(_logger: Any, _method: str, event: dict[str, Any]) -> dict[str, Any]:
+    """An exception as its type and the lines it passed: its message and its locals may hold what a person wrote."""
+    if not event.pop("exc_info", None):
+        return event
+    kind, _error, trace = sys.exc_info()
+    if kind is None:
+        return event
+    steps = []
+    while trace is not None:
+        code = trace.tb_frame.f_code
+        steps.append(f"{code.co_filename.rpartition('/')[2]}:{trace.tb_lineno} {code.co_name}")
+        trace = trace.tb_next
+    return event | {"error": kind.__name__, "where": steps[-8:]}
+
+
+def _only_known_fields(_logger: Any, _method: str, event: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in event.items() if name in _FIELDS}

@@ -1,0 +1,161 @@
+"""Conversations: whose turn it is, on a lease, and the sealed state of each dialog.
+
+A claim is a committed statement of its own and counts an attempt, so that a message which kills its worker is noticed. A turn then
+locks the conversation's row, message by message, and checks that the lease is still its own.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import BigInteger, Column, DateTime, ForeignKey, Identity, Integer, LargeBinary, Sequence, SmallInteger, Table, text
+from sqlalchemy.orm import Session
+
+from core.clock import NOW
+from core.crypto import DataKey, Vault
+from core.database import metadata, pipelined, run
+from core.messaging import inbox
+
+LEASE = timedelta(seconds=30)
+ATTEMPTS = 3
+
+_NEVER = text("'-infinity'")
+
+lease_numbers = Sequence("lease_numbers", metadata=metadata)
+
+conversations = Table(
+    "conversations",
+    metadata,
+    Column("id", BigInteger, Identity(), primary_key=True),
+    Column("data_key_id", BigInteger, ForeignKey("data_keys.id"), nullable=False),
+    Column("state", LargeBinary),  # absent until the first turn
+    Column("version", Integer, nullable=False, server_default="0"),
+    Column("last_seq", BigInteger, nullable=False, server_default="0"),  # numbers what was said, given under the row's lock
+    Column("lease", BigInteger),
+    Column("leased_until", DateTime(timezone=True), nullable=False, server_default=_NEVER),
+    Column("attempts", SmallInteger, nullable=False, server_default="0"),
+    Column("not_before", DateTime(timezone=True), nullable=False, server_default=_NEVER),
+    Column("staff_id", BigInteger, ForeignKey("staff.id")),  # who has taken over
+    postgresql_with={"fillfactor": 70},
+)
+
+
+@dataclass(frozen=True)
+class Claim:
+    """The right to answer one conversation until the lease runs out."""
+
+    conversation_id: int
+    lease: int
+    attempts: int
+
+
+@dataclass(frozen=True)
+class Turn:
+    """A conversation locked for one message: its key, what it remembers, and what is to be answered."""
+
+    conversation_id: int
+    key: DataKey
+    state: bytes | None
+    version: int
+    last_seq: int
+    now: datetime  # the clinic's time, UTC
+    directory_version: int
+    message: inbox.Message
+    more: bool  # another message waits behind this one
+
+    def sealed(self, place: str, clear: bytes) -> bytes:
+        """Encrypt for a column of this conversation."""
+        return self.key.seal(place, self.conversation_id, clear)
+
+    def opened(self, place: str, sealed: bytes) -> bytes:
+        """Decrypt a column of this conversation."""
+        return self.key.open(place, self.conversation_id, sealed)
+
+
+# `= ANY (ARRAY(SELECT …))` keeps the limit and costs half of `IN (SELECT …)`.
+_CLAIM = """
+UPDATE conversations c
+SET lease = nextval('lease_numbers'), leased_until = clock_timestamp() + %(lease)s, attempts = attempts + 1
+WHERE c.id = ANY (ARRAY(
+  SELECT c.id FROM inbox m JOIN conversations c ON c.id = m.conversation_id
+  WHERE m.status = 'new' AND c.leased_until < clock_timestamp() AND c.not_before <= clock_timestamp() AND {which}
+  ORDER BY m.id LIMIT %(limit)s FOR NO KEY UPDATE OF c SKIP LOCKED))
+RETURNING c.id, c.lease, c.attempts
+"""
+_CLAIM_FRESH = _CLAIM.format(which="c.attempts = 0")
+_CLAIM_FAILED = _CLAIM.format(which="c.attempts > 0")
+
+_LOCK = f"""
+SELECT c.state, c.version, c.last_seq, k.id AS key_id, k.wrapped, {NOW} AS now,
+       (SELECT directory_version FROM organization) AS directory_version
+FROM conversations c JOIN data_keys k ON k.id = c.data_key_id
+WHERE c.id = %(id)s AND c.lease = %(lease)s FOR NO KEY UPDATE OF c
+"""
+
+# While more messages wait, the lease goes on and counts the attempt at the next one.
+_FINISH = """
+UPDATE conversations
+SET state = coalesce(%(state)s, state), version = version + 1, last_seq = %(last_seq)s,
+    attempts = CASE WHEN %(more)s THEN 1 ELSE 0 END,
+    leased_until = CASE WHEN %(more)s THEN clock_timestamp() + %(lease)s ELSE '-infinity' END
+WHERE id = %(id)s
+"""
+
+_LET_GO = """
+UPDATE conversations
+SET leased_until = '-infinity', not_before = clock_timestamp() + %(pause)s,
+    attempts = attempts - CASE WHEN %(forgiven)s THEN 1 ELSE 0 END
+WHERE id = %(id)s AND lease = %(lease)s
+"""
+
+
+def claim(session: Session, limit: int = 16) -> list[Claim]:
+    """Take conversations that wait for an answer, in the order of their messages. Commit before answering."""
+    return [Claim(*row) for row in run(session, _CLAIM_FRESH, lease=LEASE, limit=limit)]
+
+
+def claim_failed(session: Session) -> Claim | None:
+    """Take one conversation whose last attempt did not end well: it is tried alone."""
+    row = run(session, _CLAIM_FAILED, lease=LEASE, limit=1).fetchone()
+    return None if row is None else Claim(*row)
+
+
+def lock(session: Session, vault: Vault, claimed: Claim) -> Turn | None:
+    """Lock the conversation and take its oldest unanswered message; None when the lease is not ours any more or all is answered."""
+    with pipelined(session):
+        locked = run(session, _LOCK, id=claimed.conversation_id, lease=claimed.lease)
+        waiting = inbox.waiting(session, claimed.conversation_id)
+    row, messages = locked.fetchone(), waiting.fetchall()
+    if row is None or not messages:
+        return None
+    key = vault.unwrap(row.key_id, row.wrapped)
+    state = row.state and key.open("conversations.state", claimed.conversation_id, row.state)
+    message = inbox.opened(key, messages[0])
+    return Turn(
+        claimed.conversation_id,
+        key,
+        state,
+        row.version,
+        row.last_seq,
+        row.now,
+        row.directory_version,
+        message,
+        len(messages) > 1,
+    )
+
+
+def finish(session: Session, turn: Turn, state: bytes | None, last_seq: int) -> None:
+    """Save what the dialog remembers and let go, or go on with the next message. None keeps the state as it was."""
+    run(
+        session,
+        _FINISH,
+        id=turn.conversation_id,
+        state=None if state is None else turn.sealed("conversations.state", state),
+        last_seq=last_seq,
+        more=turn.more,
+        lease=LEASE,
+    )
+
+
+def let_go(session: Session, claimed: Claim, pause: timedelta, *, forgiven: bool = False) -> None:
+    """Give the conversation back after a failure; `forgiven` does not count the attempt (a deadlock, a lost connection)."""
+    run(session, _LET_GO, id=claimed.conversation_id, lease=claimed.lease, pause=pause, forgiven=forgiven)

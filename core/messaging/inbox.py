@@ -1,0 +1,200 @@
+"""What came in: stored once, before anything else happens, and answered in the order in which it was stored.
+
+The key (channel, account, external id) is kept for good, so a repeat is harmless a month later too. The body is kept for 30 days.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import psycopg
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    DateTime,
+    ForeignKey,
+    Identity,
+    Index,
+    LargeBinary,
+    Table,
+    Text,
+    UniqueConstraint,
+    func,
+    text,
+)
+from sqlalchemy.orm import Session
+
+from core import failpoints
+from core.crypto import DataKey, Vault
+from core.database import metadata, run
+
+CLOCK = "clock"  # the channel on which time itself tells a dialog that something has run out
+
+inbox = Table(
+    "inbox",
+    metadata,
+    Column("id", BigInteger, Identity(), primary_key=True),
+    Column("channel", Text, nullable=False),
+    Column("account", Text, nullable=False),
+    Column("external_id", Text, nullable=False),
+    Column("conversation_id", BigInteger, ForeignKey("conversations.id"), nullable=False),
+    Column("address_id", BigInteger, ForeignKey("addresses.id")),  # absent where nobody wrote: the clock, staff
+    Column("body", LargeBinary),
+    Column("sent_at", DateTime(timezone=True)),
+    Column("received_at", DateTime(timezone=True), nullable=False, server_default=func.clock_timestamp()),
+    Column("status", Text, nullable=False, server_default="new"),
+    Column("seq", BigInteger),  # its place in the conversation, once answered
+    UniqueConstraint("channel", "account", "external_id"),
+    CheckConstraint("status IN ('new', 'answered', 'aside')", name="status"),
+    Index("inbox_new_idx", "id", postgresql_where=text("status = 'new'")),
+    Index("inbox_new_conversation_idx", "conversation_id", "id", postgresql_where=text("status = 'new'")),
+    Index("inbox_conversation_id_seq_idx", "conversation_id", "seq"),
+)
+
+
+@dataclass(frozen=True)
+class Sender:
+    """Who writes: an address on one of our accounts."""
+
+    channel: str
+    account: str
+    address: str
+
+    @property
+    def kind(self) -> str:
+        """What the keyed hash of the address is bound to."""
+        return f"{self.channel}/{self.account}"
+
+
+@dataclass(frozen=True)
+class Home:
+    """Where an address lives: its row, its conversation, and the conversation's key."""
+
+    address_id: int
+    conversation_id: int
+    key: DataKey
+
+
+@dataclass(frozen=True)
+class Message:
+    """A stored message, readable."""
+
+    id: int
+    channel: str
+    account: str
+    external_id: str
+    address_id: int | None
+    body: bytes
+    received_at: datetime  # the database's clock
+
+
+_HOME = """
+SELECT a.id AS address_id, a.conversation_id, k.id AS key_id, k.wrapped
+FROM addresses a JOIN conversations c ON c.id = a.conversation_id JOIN data_keys k ON k.id = c.data_key_id
+WHERE a.channel = %(channel)s AND a.account = %(account)s AND a.key = ANY (%(keys)s)
+"""
+
+_SETTLE_IN = """
+WITH k AS (INSERT INTO data_keys (id, wrapped) VALUES (%(key_id)s, %(wrapped)s) RETURNING id),
+     c AS (INSERT INTO conversations (id, data_key_id) OVERRIDING SYSTEM VALUE SELECT %(conversation_id)s, k.id FROM k RETURNING id)
+INSERT INTO addresses (channel, account, key, value, conversation_id)
+SELECT %(channel)s, %(account)s, %(key)s, %(value)s, c.id FROM c RETURNING id
+"""
+
+_STORE = """
+INSERT INTO inbox (channel, account, external_id, conversation_id, address_id, body, sent_at)
+VALUES (%(channel)s, %(account)s, %(external_id)s, %(conversation_id)s, %(address_id)s, %(body)s, %(sent_at)s)
+ON CONFLICT (channel, account, external_id) DO NOTHING RETURNING id
+"""
+
+_WAITING = """
+SELECT id, channel, account, external_id, address_id, conversation_id, body, received_at
+FROM inbox WHERE conversation_id = %(conversation_id)s AND status = 'new' ORDER BY id LIMIT 2
+"""
+
+_SETTLE = "UPDATE inbox SET status = %(status)s, seq = %(seq)s WHERE id = %(id)s"
+
+_FROM_CLOCK = """
+INSERT INTO inbox (channel, account, external_id, conversation_id) VALUES ('clock', '', %(what)s, %(conversation_id)s)
+ON CONFLICT DO NOTHING
+"""
+
+
+def home(session: Session, vault: Vault, sender: Sender) -> Home:
+    """Where this sender's conversation lives; a sender never seen before gets one."""
+    found = find_home(session, vault, sender)
+    if found is not None:
+        return found
+    try:
+        with session.begin_nested():
+            return _settle_in(session, vault, sender)
+    except psycopg.errors.UniqueViolation:
+        # Two first messages in the same millisecond: the other one has made the home.
+        return home(session, vault, sender)
+
+
+def find_home(session: Session, vault: Vault, sender: Sender) -> Home | None:
+    """Where this sender's conversation lives, if they ever wrote."""
+    keys = vault.lookup_keys(sender.kind, sender.address)
+    row = run(session, _HOME, channel=sender.channel, account=sender.account, keys=keys).fetchone()
+    return None if row is None else Home(row.address_id, row.conversation_id, vault.unwrap(row.key_id, row.wrapped))
+
+
+def _settle_in(session: Session, vault: Vault, sender: Sender) -> Home:
+    (conversation_id,) = run(session, "SELECT nextval(pg_get_serial_sequence('conversations', 'id'))").fetchone()  # type: ignore[misc]
+    key, wrapped = vault.new_key()
+    row = run(
+        session,
+        _SETTLE_IN,
+        key_id=key.id,
+        wrapped=wrapped,
+        conversation_id=conversation_id,
+        channel=sender.channel,
+        account=sender.account,
+        key=vault.lookup_key(sender.kind, sender.address),
+        value=key.seal_text("addresses.value", conversation_id, sender.address),
+    ).fetchone()
+    assert row is not None
+    return Home(row.id, conversation_id, key)
+
+
+def store(
+    session: Session, vault: Vault, sender: Sender, external_id: str, body: bytes, sent_at: datetime | None = None
+) -> Home:
+    """Keep a message as it came, once per external id. Committing is the acknowledgement."""
+    failpoints.reach("inbox.before_store")
+    at = home(session, vault, sender)
+    run(
+        session,
+        _STORE,
+        channel=sender.channel,
+        account=sender.account,
+        external_id=external_id,
+        conversation_id=at.conversation_id,
+        address_id=at.address_id,
+        body=at.key.seal("inbox.body", at.conversation_id, body),
+        sent_at=sent_at,
+    )
+    return at
+
+
+def tell_time(session: Session, conversation_id: int, what: str) -> None:
+    """Let a dialog know that something has run out, e.g. `hold_expired:17`. Once per `what`."""
+    run(session, _FROM_CLOCK, conversation_id=conversation_id, what=what)
+
+
+def waiting(session: Session, conversation_id: int) -> psycopg.Cursor[Any]:
+    """The oldest unanswered message, and the one behind it."""
+    return run(session, _WAITING, conversation_id=conversation_id)
+
+
+def opened(key: DataKey, row: Any) -> Message:
+    """A row of `waiting`, readable."""
+    body = b"" if row.body is None else key.open("inbox.body", row.conversation_id, row.body)
+    return Message(row.id, row.channel, row.account, row.external_id, row.address_id, body, row.received_at)
+
+
+def settle(session: Session, message_id: int, seq: int, *, aside: bool = False) -> None:
+    """The message is answered as number `seq` of its conversation, or put aside for staff."""
+    run(session, _SETTLE, id=message_id, seq=seq, status="aside" if aside else "answered")

@@ -1,0 +1,273 @@
+"""What the clinic owes: written in the transaction that decided it, delivered afterwards.
+
+Rows hold keys and values, worded only when they are sent. One row per address is in flight, in order; the database keeps that.
+Web chat and the terminal fetch for themselves: their reader's next request settles what it has shown.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Literal, NamedTuple
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    DateTime,
+    ForeignKey,
+    Identity,
+    Index,
+    LargeBinary,
+    SmallInteger,
+    Table,
+    Text,
+    func,
+    text,
+)
+from sqlalchemy.orm import Session
+
+from core.clock import NOW
+from core.crypto import Vault
+from core.database import metadata, run
+
+LEASE = timedelta(seconds=60)  # longer than a vendor call's whole deadline
+
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("id", BigInteger, Identity(), primary_key=True),
+    Column("conversation_id", BigInteger, ForeignKey("conversations.id"), nullable=False),
+    Column("address_id", BigInteger, ForeignKey("addresses.id"), nullable=False),
+    Column("channel", Text, nullable=False),
+    Column("seq", BigInteger, nullable=False),  # its place in the conversation
+    Column("payload", LargeBinary, nullable=False),
+    Column("status", Text, nullable=False, server_default="due"),
+    Column("due_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    Column("leased_until", DateTime(timezone=True)),
+    Column("attempts", SmallInteger, nullable=False, server_default="0"),
+    Column("vendor_id", Text),
+    Column("error", Text),  # a code, never a vendor's words about a person
+    Column("settled_at", DateTime(timezone=True)),
+    CheckConstraint("status IN ('due', 'sending', 'sent', 'failed', 'unknown')", name="status"),
+    Index("outbox_queue_idx", "address_id", "id", postgresql_where=text("status IN ('due', 'sending')")),
+    Index("outbox_due_idx", "id", postgresql_where=text("status = 'due'")),
+    Index("outbox_in_flight_idx", "address_id", unique=True, postgresql_where=text("status = 'sending'")),
+    Index("outbox_conversation_id_seq_idx", "conversation_id", "seq"),
+)
+
+prompts = Table(
+    "prompts",
+    metadata,
+    Column("id", BigInteger, Identity(), primary_key=True),
+    Column("conversation_id", BigInteger, ForeignKey("conversations.id"), nullable=False),
+    Column("outbox_id", BigInteger, ForeignKey("outbox.id"), nullable=False),
+    Column("token", Text, nullable=False),
+    Column("choices", LargeBinary, nullable=False),
+    Column("sent_at", DateTime(timezone=True)),  # the clinic's time
+    Column("expires_at", DateTime(timezone=True), nullable=False),  # for digits; a tap says for itself what it means
+    Index("prompts_conversation_id_token_idx", "conversation_id", "token", unique=True),
+    Index("prompts_conversation_id_sent_at_idx", "conversation_id", "sent_at"),
+    Index("prompts_outbox_id_idx", "outbox_id"),
+)
+
+
+@dataclass(frozen=True)
+class Owed:
+    """One message to hand over to a channel."""
+
+    id: int
+    conversation_id: int
+    address: str
+    attempts: int
+    payload: bytes
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a hand-over ended; `retry_in` sends it back to the queue."""
+
+    status: Literal["sent", "failed", "unknown", "due"]
+    vendor_id: str | None = None
+    error: str | None = None
+    retry_in: timedelta = timedelta(0)
+
+
+class Said(NamedTuple):
+    """One line of a conversation, still sealed. `seq` is None for what waits for its answer."""
+
+    seq: int | None
+    speaker: Literal["patient", "clinic"]
+    external_id: str
+    id: int
+    body: bytes
+    at: datetime
+
+
+class Prompt(NamedTuple):
+    """What an offer's choices meant, still sealed."""
+
+    choices: bytes
+    is_newest: bool
+
+
+_OWE = """
+INSERT INTO outbox (conversation_id, address_id, channel, seq, payload)
+SELECT %(conversation_id)s, a.id, a.channel, %(seq)s, %(payload)s FROM addresses a WHERE a.id = %(address_id)s
+RETURNING id
+"""
+
+_ASK = f"""
+WITH o AS ({_OWE})
+INSERT INTO prompts (conversation_id, outbox_id, token, choices, expires_at)
+SELECT %(conversation_id)s, o.id, %(token)s, %(choices)s, %(expires_at)s FROM o
+"""
+
+# One in flight per address, and only the oldest: four senders that claimed plain rows delivered reply 2 first in 61 of 200 chats.
+_CLAIM = """
+UPDATE outbox o SET status = 'sending', leased_until = clock_timestamp() + %(lease)s, attempts = attempts + 1
+WHERE o.id = ANY (ARRAY(
+  SELECT h.id FROM outbox h WHERE h.status = 'due' AND h.due_at <= clock_timestamp() AND h.channel = ANY (%(channels)s)
+    AND h.id = (SELECT e.id FROM outbox e WHERE e.address_id = h.address_id AND e.status IN ('due', 'sending')
+                ORDER BY e.id LIMIT 1)
+  ORDER BY h.id LIMIT %(limit)s FOR UPDATE SKIP LOCKED))
+RETURNING o.id, o.conversation_id, o.address_id, o.attempts, o.payload, o.channel
+"""
+
+_OPEN = """
+SELECT o.id, a.value, k.id AS key_id, k.wrapped
+FROM outbox o JOIN addresses a ON a.id = o.address_id
+JOIN conversations c ON c.id = o.conversation_id JOIN data_keys k ON k.id = c.data_key_id
+WHERE o.id = ANY (%(ids)s)
+"""
+
+_SETTLE = f"""
+WITH o AS (
+  UPDATE outbox SET status = %(status)s, vendor_id = %(vendor_id)s, error = %(error)s, leased_until = NULL,
+    due_at = clock_timestamp() + %(retry_in)s, settled_at = CASE WHEN %(status)s = 'due' THEN NULL ELSE clock_timestamp() END
+  WHERE id = %(id)s AND status = 'sending' AND attempts = %(attempts)s RETURNING id)
+UPDATE prompts SET sent_at = {NOW} FROM o WHERE outbox_id = o.id AND %(status)s IN ('sent', 'unknown')
+"""
+
+_EXPIRED = """
+UPDATE outbox SET status = 'unknown', error = 'lease_expired', leased_until = NULL, settled_at = clock_timestamp()
+WHERE status = 'sending' AND leased_until < clock_timestamp() RETURNING id
+"""
+
+_SEEN = f"""
+WITH o AS (
+  UPDATE outbox SET status = 'sent', attempts = attempts + 1, settled_at = clock_timestamp()
+  WHERE address_id = %(address_id)s AND status = 'due' AND seq <= %(seq)s RETURNING id)
+UPDATE prompts SET sent_at = {NOW} FROM o WHERE outbox_id = o.id
+"""
+
+_SAID = """
+SELECT seq, 'patient' AS speaker, external_id, id, body, received_at AS at
+FROM inbox WHERE conversation_id = %(conversation_id)s AND address_id = %(address_id)s AND (seq > %(after)s OR seq IS NULL)
+UNION ALL
+SELECT seq, 'clinic', '', id, payload, due_at
+FROM outbox WHERE conversation_id = %(conversation_id)s AND address_id = %(address_id)s AND seq > %(after)s
+ORDER BY seq NULLS LAST, id
+"""
+
+_PROMPT = """
+SELECT choices, id = (SELECT max(id) FROM prompts WHERE conversation_id = %(conversation_id)s) AS is_newest
+FROM prompts WHERE conversation_id = %(conversation_id)s AND token = %(token)s
+"""
+
+_NEWEST_PROMPT = """
+SELECT choices, true FROM (
+  SELECT p.choices, p.expires_at FROM prompts p JOIN outbox o ON o.id = p.outbox_id
+  WHERE p.conversation_id = %(conversation_id)s AND o.address_id = %(address_id)s AND p.sent_at IS NOT NULL
+  ORDER BY p.id DESC LIMIT 1) newest
+WHERE expires_at > %(now)s
+"""
+
+
+def owe(session: Session, conversation_id: int, address_id: int, seq: int, payload: bytes) -> None:
+    """Promise a message to an address; `payload` is sealed."""
+    run(session, _OWE, conversation_id=conversation_id, address_id=address_id, seq=seq, payload=payload)
+
+
+def ask(
+    session: Session,
+    conversation_id: int,
+    address_id: int,
+    seq: int,
+    payload: bytes,
+    *,
+    token: str,
+    choices: bytes,
+    expires_at: datetime,
+) -> None:
+    """Promise a message with choices; its prompt remembers what each choice means. `payload` and `choices` are sealed."""
+    run(
+        session,
+        _ASK,
+        conversation_id=conversation_id,
+        address_id=address_id,
+        seq=seq,
+        payload=payload,
+        token=token,
+        choices=choices,
+        expires_at=expires_at,
+    )
+
+
+def claim(session: Session, vault: Vault, channels: list[str], limit: int = 8) -> list[tuple[str, Owed]]:
+    """Take what may go now, as (channel, message). Commit, then call the vendors, then `settle` each.
+
+    Raises UniqueViolation when another sender was faster with an address: claim again.
+    """
+    claimed = run(session, _CLAIM, lease=LEASE, channels=channels, limit=limit).fetchall()
+    if not claimed:
+        return []
+    where = {row.id: row for row in run(session, _OPEN, ids=[row.id for row in claimed])}
+    return [(row.channel, _opened(vault, row, where[row.id])) for row in sorted(claimed, key=lambda row: row.id)]
+
+
+def _opened(vault: Vault, row: Any, home: Any) -> Owed:
+    key = vault.unwrap(home.key_id, home.wrapped)
+    address = key.open_text("addresses.value", row.conversation_id, home.value)
+    payload = key.open("outbox.payload", row.conversation_id, row.payload)
+    return Owed(row.id, row.conversation_id, address, row.attempts, payload)
+
+
+def settle(session: Session, owed: Owed, outcome: Outcome) -> None:
+    """Write down how the hand-over ended; without effect when the lease had run out meanwhile."""
+    run(
+        session,
+        _SETTLE,
+        id=owed.id,
+        attempts=owed.attempts,
+        status=outcome.status,
+        vendor_id=outcome.vendor_id,
+        error=outcome.error,
+        retry_in=outcome.retry_in,
+    )
+
+
+def expire_leases(session: Session) -> int:
+    """A hand-over whose sender died is *unknown*: bytes may have gone out. Returns how many there were."""
+    return run(session, _EXPIRED).rowcount
+
+
+def seen(session: Session, address_id: int, seq: int) -> None:
+    """The reader of this address has shown everything up to `seq`: those messages are sent, their prompts open."""
+    run(session, _SEEN, address_id=address_id, seq=seq)
+
+
+def said(session: Session, conversation_id: int, address_id: int, after: int) -> list[Said]:
+    """What both sides said at this address after number `after`, in order; then what waits for an answer."""
+    rows = run(session, _SAID, conversation_id=conversation_id, address_id=address_id, after=after)
+    return [Said(*row) for row in rows]
+
+
+def prompt(session: Session, conversation_id: int, token: str) -> Prompt | None:
+    """The prompt of a tapped button, however old; None when it is not of this conversation."""
+    row = run(session, _PROMPT, conversation_id=conversation_id, token=token).fetchone()
+    return None if row is None else Prompt(*row)
+
+
+def newest_prompt(session: Session, conversation_id: int, address_id: int, now: datetime) -> Prompt | None:
+    """The prompt that a typed digit answers: the newest that was sent to this address, if it is young enough."""
+    row = run(session, _NEWEST_PROMPT, conversation_id=conversation_id, address_id=address_id, now=now).fetchone()
+    return None if row is None else Prompt(*row)

@@ -1,0 +1,204 @@
+"""Finding times to offer. The same rules decide here what is offered and in `booking` what is accepted."""
+
+import heapq
+from collections.abc import Iterable, Iterator
+from datetime import UTC, date, datetime, time, timedelta
+from typing import NamedTuple
+
+import msgspec
+from sqlalchemy.orm import Session
+
+from core.scheduling import availability, plans
+from core.scheduling.availability import Interval, Need, Plan
+from core.scheduling.directory import Directory, Practitioner, VisitType
+from core.scheduling.wishes import When
+
+LEAD = timedelta(minutes=30)  # nothing is offered that begins sooner
+HORIZON = timedelta(days=90)  # nor later
+APART = timedelta(minutes=45)  # offers are spread, so that three of them are a choice
+
+
+class Slot(msgspec.Struct, frozen=True):
+    """A free stretch of time with a practitioner: computed, never stored. `start` is aware, in UTC."""
+
+    practitioner_id: int
+    visit_type_id: int
+    location_id: int
+    start: datetime
+
+
+class Wanted(msgspec.Struct, frozen=True):
+    """What to look for: one practitioner, or anybody of a specialty or who does a kind of visit."""
+
+    practitioner: int | None = None
+    specialty: str | None = None
+    visit_type: int | None = None
+    location: int | None = None
+    when: When = When()
+    after: datetime | None = None  # only later starts: "other times"
+
+
+class Found(NamedTuple):
+    """Slots in order of time; `exact` is false when the wish could not be met and these are the nearest."""
+
+    slots: tuple[Slot, ...]
+    exact: bool
+
+
+class Candidate(NamedTuple):
+    """Somebody who could see the patient, and for what."""
+
+    practitioner: Practitioner
+    visit_type: VisitType
+
+
+def need(visit_type: VisitType) -> Need:
+    """How much time such a visit takes."""
+    return Need(visit_type.length, visit_type.buffer_before, visit_type.buffer_after)
+
+
+def candidates(directory: Directory, wanted: Wanted) -> list[Candidate]:
+    """Who could be meant, each with the kind of visit that was asked for or their usual one."""
+    found = []
+    for practitioner in directory.practitioners:
+        if wanted.practitioner not in (None, practitioner.id):
+            continue
+        if wanted.specialty is not None and wanted.specialty not in practitioner.specialties:
+            continue
+        kinds = [directory.visit_type[id] for id in practitioner.visit_types if wanted.visit_type in (None, id)]
+        if kinds:
+            found.append(Candidate(practitioner, kinds[0]))
+    return found
+
+
+def find(session: Session, directory: Directory, wanted: Wanted, now: datetime, limit: int = 3) -> Found:
+    """The first `limit` times that fit, spread a little; if none fits, the first ones from the wished day on."""
+    candidates_ = candidates(directory, wanted)
+    window = _window(directory, wanted, now)
+    if window is None:
+        return Found(_nearest_to_wish(session, directory, candidates_, wanted, now, limit), exact=False)
+    plans_ = plans.load(session, (c.practitioner.id for c in candidates_), window, now)
+    fitting = (
+        slot for slot in _slots(plans_, candidates_, window, wanted.location) if wanted.when.fits(_local(directory, slot))
+    )
+    chosen = _nearest(fitting, directory, wanted.when.at, limit) if wanted.when.at else _spread(fitting, limit)
+    if chosen:
+        return Found(chosen, exact=True)
+    return Found(_nearest_to_wish(session, directory, candidates_, wanted, now, limit), exact=False)
+
+
+def nearest(session: Session, directory: Directory, wanted: Wanted, to: datetime, now: datetime, limit: int = 3) -> tuple[Slot, ...]:
+    """The free times nearest to an instant, in order of time: what is offered when it was just taken."""
+    candidates_ = candidates(directory, wanted)
+    earliest, latest = now + LEAD, now + HORIZON
+    for reach in (timedelta(days=3), HORIZON):
+        start, end = max(earliest, to - reach), min(latest, to + reach)
+        if start >= end:
+            continue
+        window = Interval(start, end)
+        plans_ = plans.load(session, (c.practitioner.id for c in candidates_), window, now)
+        free = list(_slots(plans_, candidates_, window, wanted.location))
+        if len(free) >= limit or reach == HORIZON:
+            return tuple(sorted(heapq.nsmallest(limit, free, key=lambda slot: abs(slot.start - to)), key=_start))
+    return ()
+
+
+def accepts(directory: Directory, plan: Plan, slot: Slot, now: datetime) -> availability.FreeStart | None:
+    """Whether this slot may be taken now, and on which seat."""
+    if not now + LEAD <= slot.start < now + HORIZON:
+        return None
+    practitioner = directory.practitioner.get(slot.practitioner_id)
+    if practitioner is None or not practitioner.is_active or slot.visit_type_id not in practitioner.visit_types:
+        return None
+    return availability.free_start(plan, need(directory.visit_type[slot.visit_type_id]), slot.start, slot.location_id)
+
+
+def _start(slot: Slot) -> datetime:
+    return slot.start
+
+
+def _local(directory: Directory, slot: Slot) -> datetime:
+    return slot.start.astimezone(directory.location[slot.location_id].zone)
+
+
+def _window(directory: Directory, wanted: Wanted, now: datetime) -> Interval | None:
+    """The instants in which a start can fit the wish, or None when the wish lies outside of what is bookable."""
+    start, end = now + LEAD, now + HORIZON
+    if wanted.after is not None:
+        start = max(start, wanted.after + timedelta(minutes=1))
+    days = wanted.when.days
+    if days and all(day.start for day in days):
+        first = min(day.start for day in days if day.start)
+        start = max(start, _midnight(directory, first) - _ZONES_APART)
+    if days and all(day.end for day in days):
+        last = max(day.end for day in days if day.end)
+        end = min(end, _midnight(directory, last) + _ZONES_APART)
+    return Interval(start, end) if start < end else None
+
+
+_ZONES_APART = timedelta(hours=26)  # the same date begins within so many hours everywhere on Earth
+
+
+def _midnight(directory: Directory, day: date) -> datetime:
+    return datetime.combine(day, time(0), directory.zone).astimezone(UTC)
+
+
+def _slots(
+    plans_: dict[int, Plan], candidates_: Iterable[Candidate], window: Interval, location: int | None
+) -> Iterator[Slot]:
+    """Free slots of all candidates, lazily, in order of time."""
+    streams = [_slots_of(plans_[c.practitioner.id], c, window, location) for c in candidates_]
+    return heapq.merge(*streams, key=_start)
+
+
+def _slots_of(plan: Plan, candidate: Candidate, window: Interval, location: int | None) -> Iterator[Slot]:
+    for start in availability.free_starts(plan, need(candidate.visit_type), window):
+        if location in (None, start.location_id):
+            yield Slot(candidate.practitioner.id, candidate.visit_type.id, start.location_id, start.at)
+
+
+def _spread(slots: Iterable[Slot], limit: int) -> tuple[Slot, ...]:
+    """The first ones that lie apart from each other; where that is not enough, the ones between."""
+    chosen: list[Slot] = []
+    between: list[Slot] = []
+    for slot in slots:
+        if not chosen or slot.start - chosen[-1].start >= APART:
+            chosen.append(slot)
+        elif len(between) < limit and all(slot.start != other.start for other in (*chosen, *between)):
+            between.append(slot)
+        if len(chosen) == limit:
+            break
+    return tuple(sorted([*chosen, *between[: limit - len(chosen)]], key=_start))
+
+
+def _nearest(slots: Iterable[Slot], directory: Directory, at: time, limit: int) -> tuple[Slot, ...]:
+    """The ones nearest to a time of day, the first day on which there are any counting most."""
+    day, best = None, []
+    for slot in slots:
+        local = _local(directory, slot)
+        if day is not None and local.date() != day:
+            break
+        day = local.date()
+        minutes = abs((local.hour - at.hour) * 60 + local.minute - at.minute)
+        if all(slot.start != other.start for _, other in best):
+            best.append((minutes, slot))
+    return tuple(sorted((slot for _, slot in heapq.nsmallest(limit, best, key=lambda b: b[0])), key=_start))
+
+
+def _nearest_to_wish(
+    session: Session, directory: Directory, candidates_: list[Candidate], wanted: Wanted, now: datetime, limit: int
+) -> tuple[Slot, ...]:
+    """The wish cannot be met: the first times from its first day on, or else the first of all."""
+    first = min((day.start for day in wanted.when.days if day.start), default=None)
+    start, end = now + LEAD, now + HORIZON
+    if wanted.after is not None:
+        start = max(start, wanted.after + timedelta(minutes=1))
+    if first is not None and start < _midnight(directory, first) < end:
+        start = _midnight(directory, first)
+    if start >= end:
+        return ()
+    window = Interval(start, end)
+    plans_ = plans.load(session, (c.practitioner.id for c in candidates_), window, now)
+    allowed = When(not_days=wanted.when.not_days, not_weekdays=wanted.when.not_weekdays)
+    free = (s for s in _slots(plans_, candidates_, window, wanted.location) if allowed.fits(_local(directory, s)))
+    return _spread(free, limit)

@@ -1,0 +1,46 @@
+"""Visits as patients see them."""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+import msgspec
+from sqlalchemy.orm import Session
+
+from core.compliance import audit
+from core.database import run
+from core.scheduling.slots import Slot
+
+
+class Visit(msgspec.Struct, frozen=True):
+    """One visit of one patient. `start` of the slot is in UTC."""
+
+    id: int
+    patient_id: int
+    slot: Slot
+    status: str
+
+
+_COLUMNS = "SELECT id, patient_id, practitioner_id, visit_type_id, location_id, lower(during) AS start, status FROM appointments"
+_UPCOMING = f"""
+{_COLUMNS} WHERE patient_id = ANY (%(patients)s) AND status IN ('booked', 'arrived') AND upper(during) > %(now)s
+ORDER BY lower(during), id
+"""
+_ONE = f"{_COLUMNS} WHERE id = %(id)s AND patient_id IS NOT NULL"
+
+
+def upcoming_for(session: Session, patients: Iterable[int], now: datetime, actor: audit.Actor) -> tuple[Visit, ...]:
+    """The visits that these patients have ahead, the next one first."""
+    wanted = list(patients)
+    for patient_id in wanted:
+        audit.record(session, actor, "visits.read", "patients", patient_id)
+    return tuple(_visit(row) for row in run(session, _UPCOMING, patients=wanted, now=now))
+
+
+def get(session: Session, visit_id: int) -> Visit:
+    """One visit, whatever its status."""
+    return _visit(run(session, _ONE, id=visit_id).fetchone())
+
+
+def _visit(row: object) -> Visit:
+    id, patient_id, practitioner_id, visit_type_id, location_id, start, status = row  # type: ignore[misc]
+    return Visit(id, patient_id, Slot(practitioner_id, visit_type_id, location_id, start), status)

@@ -1,0 +1,212 @@
+"""The demo clinic: nine doctors, two places, three families. Every name is invented."""
+
+import csv
+from datetime import date, time, timedelta
+from importlib.resources import files
+from typing import Any
+
+from sqlalchemy import Engine, insert, select
+from sqlalchemy.orm import Session
+
+from channels import terminal
+from channels.rendering import BUTTONS, NUMBERS
+from core import clock
+from core.compliance.audit import SETUP
+from core.config import Settings
+from core.crypto import Vault
+from core.database import open_engine, transaction
+from core.messaging import inbox
+from core.messaging.inbox import Sender
+from core.people import identities, patients
+from core.people.organization import holidays, locations, opening_hours, organization
+from core.people.personas import personas
+from core.people.practitioners import practitioner_specialties, practitioners
+from core.scheduling import booking, directory, slots
+from core.scheduling.schedules import weekly_hours
+from core.scheduling.slots import Wanted
+from core.scheduling.visit_types import practitioner_visit_types, specialties, specialty_words, visit_types
+
+NAME = "Harborview Clinic"
+ZONE = "America/New_York"
+SINCE = date(2000, 1, 1)  # schedules hold for any day that a test or a tour may set the clock to
+
+MAIN, NORTH = "Main Street", "North Pier"
+
+LOCATIONS = {
+    MAIN: "12 Main Street, Portland, Maine",
+    NORTH: "3 North Pier, South Portland, Maine",
+}
+
+# location: weekdays (0 is Monday), opens, closes
+OPENING_HOURS = [
+    (MAIN, (0, 1, 2, 4), time(8), time(18)),
+    (MAIN, (3,), time(8), time(20, 30)),
+    (MAIN, (5,), time(9), time(13)),
+    (NORTH, (0, 1, 2, 3, 4), time(8, 30), time(17)),
+]
+
+# label: specialty, words, minutes, buffer after, what to bring, mode, price in cents
+VISIT_TYPES: dict[str, tuple[str, list[str], int, int, str, str, int | None]] = {
+    "Consultation": ("primary_care", ["consultation", "check-up", "checkup", "physical"], 20, 0, "", "in_person", 12000),
+    "Skin consultation": ("dermatology", ["mole check", "skin check", "rash"], 20, 5, "", "in_person", 18000),
+    "Child visit": ("pediatrics", ["child check-up", "well child visit"], 30, 0, "Please bring the vaccination record.", "in_person", 14000),
+    "Heart consultation": ("cardiology", ["heart check", "ecg", "ekg"], 30, 10, "Please bring a list of your medicines.", "in_person", 22000),
+    "Cleaning": ("dentistry", ["cleaning", "teeth cleaning", "dental cleaning", "hygiene"], 40, 10, "", "in_person", 11000),
+    "Dental check": ("dentistry", ["dental check", "toothache", "filling"], 30, 10, "", "in_person", 9500),
+    "Women's health visit": ("obgyn", ["pap smear", "pregnancy visit"], 30, 0, "", "in_person", 17000),
+    "Eye exam": ("ophthalmology", ["eye exam", "eye test", "vision test"], 30, 0, "You may not be able to drive for two hours afterwards.", "in_person", 15000),
+    "Video consultation": ("primary_care", ["video", "video visit", "video call", "telehealth", "online"], 15, 5, "", "video", 8000),
+}  # fmt: skip
+
+WEEKDAYS = (0, 1, 2, 3, 4)
+MORNING, AFTERNOON = (time(8), time(12)), (time(13), time(17))
+LATE = (time(13), time(20, 30))
+
+# title, given name, family name: specialties, visit types, [(location, weekdays, (from, until))], minutes between starts
+PRACTITIONERS: list[tuple[str, str, str, list[str], list[str], list[tuple[str, tuple[int, ...], tuple[time, time]]], int]] = [
+    ("Dr", "Maya", "Patel", ["primary_care"], ["Consultation", "Video consultation"], [(MAIN, WEEKDAYS, MORNING), (MAIN, WEEKDAYS, AFTERNOON)], 20),
+    ("Dr", "Lucia", "Romero", ["pediatrics"], ["Child visit"], [(MAIN, WEEKDAYS, MORNING), (MAIN, (0, 2, 4), AFTERNOON), (MAIN, (5,), (time(9), time(13)))], 30),
+    ("Dr", "Samir", "Haddad", ["dermatology"], ["Skin consultation"], [(MAIN, (0, 1, 3), MORNING), (MAIN, (0, 1), AFTERNOON), (MAIN, (3,), LATE)], 20),
+    ("Dr", "Grace", "Lee", ["dentistry"], ["Dental check", "Cleaning"], [(MAIN, WEEKDAYS, MORNING), (MAIN, (0, 1, 2), AFTERNOON)], 10),
+    ("Dr", "James", "Okafor", ["cardiology"], ["Heart consultation"], [(MAIN, (1, 3), MORNING), (MAIN, (1,), AFTERNOON)], 30),
+    ("Dr", "Anna", "Lindqvist", ["obgyn"], ["Women's health visit"], [(NORTH, (0, 1, 3), (time(9), time(15)))], 30),
+    ("Dr", "Ingrid", "Olsen", ["dermatology"], ["Skin consultation"], [(NORTH, (2, 3, 4), (time(9), time(16)))], 20),
+    ("Dr", "Tom", "Becker", ["primary_care", "internal_medicine"], ["Consultation"], [(NORTH, WEEKDAYS, (time(8, 30), time(12, 30))), (NORTH, (0, 2), AFTERNOON)], 20),
+    ("Dr", "Wei", "Zhang", ["ophthalmology"], ["Eye exam"], [(NORTH, (1, 2, 4), (time(9), time(16)))], 30),
+]  # fmt: skip
+
+# key, label on the page, phone, [(name, birth date, relationship)], specialty of a visit they have
+PERSONAS: list[tuple[str, str, str, list[tuple[str, date, str]], str | None]] = [
+    ("amy", "Amy, who has a visit", "+12075550101", [("Amy Turner", date(1988, 4, 12), "self")], "cardiology"),
+    (
+        "maria",
+        "Maria, who has two children",
+        "+12075550102",
+        [
+            ("Maria Costa", date(1985, 9, 30), "self"),
+            ("Leo Costa", date(2017, 2, 3), "dependent"),
+            ("Nina Costa", date(2020, 11, 21), "dependent"),
+        ],
+        None,
+    ),
+    ("ben", "Ben, a known patient", "+12075550103", [("Ben Okonkwo", date(1971, 6, 8), "self")], None),
+]  # fmt: skip
+
+
+def load_if_empty(settings: Settings, url: str) -> bool:
+    """Fill a database that holds no clinic yet; returns whether it did."""
+    engine = open_engine(url, pool_size=1)
+    with transaction(engine) as session:
+        if session.execute(select(organization.c.id)).first() is not None:
+            return False
+    load(engine, settings.vault)
+    engine.dispose()
+    return True
+
+
+def load(engine: Engine, vault: Vault) -> None:
+    """Make the demo clinic and the people one can play."""
+    with transaction(engine) as session:
+        _make_clinic(session)
+    with transaction(engine) as session:
+        for place, persona in enumerate(PERSONAS):
+            _make_persona(session, vault, place, *persona)
+
+
+def _make_clinic(session: Session) -> None:
+    session.execute(
+        insert(organization).values(
+            name=NAME, short_name="Harborview", locale="en_US", phone="(207) 555-0100", is_demo=True
+        )
+    )
+    place_ids = {name: _insert(session, locations, name=name, address=address, zone=ZONE, emergency_number="911", phone="(207) 555-0100") for name, address in LOCATIONS.items()}
+    for name, weekdays, opens, closes in OPENING_HOURS:
+        for weekday in weekdays:
+            session.execute(insert(opening_hours).values(location_id=place_ids[name], weekday=weekday, local_start=opens, local_end=closes))
+    _make_specialties(session)
+    kind_ids = {
+        label: _insert(
+            session,
+            visit_types,
+            label=label,
+            specialty=specialty,
+            words=words,
+            length=timedelta(minutes=minutes),
+            buffer_after=timedelta(minutes=buffer),
+            preparation=preparation,
+            mode=mode,
+            price=price,
+            currency="USD",
+        )
+        for label, (specialty, words, minutes, buffer, preparation, mode, price) in VISIT_TYPES.items()
+    }
+    for title, given, family, skills, kinds, hours, minutes in PRACTITIONERS:
+        doctor = _insert(session, practitioners, title=title, given_name=given, family_name=family)
+        session.execute(insert(practitioner_specialties), [{"practitioner_id": doctor, "specialty": code} for code in skills])
+        session.execute(
+            insert(practitioner_visit_types),
+            [{"practitioner_id": doctor, "visit_type_id": kind_ids[kind], "rank": rank} for rank, kind in enumerate(kinds)],
+        )
+        session.execute(
+            insert(weekly_hours),
+            [
+                {
+                    "practitioner_id": doctor,
+                    "location_id": place_ids[place],
+                    "weekday": weekday,
+                    "local_start": opens,
+                    "local_end": closes,
+                    "step": timedelta(minutes=minutes),
+                    "valid_from": SINCE,
+                }
+                for place, weekdays, (opens, closes) in hours
+                for weekday in weekdays
+            ],
+        )
+    year = clock.now(session).year
+    for place_id in place_ids.values():
+        for on, name in _holidays(year):
+            session.execute(insert(holidays).values(location_id=place_id, on_date=on, name=name))
+
+
+def _holidays(year: int) -> list[tuple[date, str]]:
+    """Days on which the clinic is closed, this year and the next two."""
+    fixed = [(1, 1, "New Year's Day"), (7, 4, "Independence Day"), (12, 25, "Christmas Day")]
+    return [(date(y, month, day), name) for y in range(year, year + 3) for month, day, name in fixed]
+
+
+def _make_specialties(session: Session) -> None:
+    with files("core.scheduling").joinpath("specialties.csv").open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    session.execute(insert(specialties), [{"code": row["code"], "label": row["label"]} for row in rows])
+    session.execute(
+        insert(specialty_words),
+        [{"specialty": row["code"], "language": row["lang"], "words": row["words"].split("|")} for row in rows],
+    )
+
+
+def _make_persona(
+    session: Session,
+    vault: Vault,
+    place: int,
+    key: str,
+    label: str,
+    phone: str,
+    people: list[tuple[str, date, str]],
+    has_visit_with: str | None,
+) -> None:
+    known = [(patients.register(session, vault, name, born, SETUP), relationship) for name, born, relationship in people]
+    for account in (BUTTONS, NUMBERS):
+        home = inbox.home(session, vault, Sender(terminal.CHANNEL, account, phone))
+        for patient, relationship in known:
+            identities.link(session, home.address_id, patient.id, relationship, SETUP)
+    session.execute(insert(personas).values(key=key, label=label, place=place, address_id=home.address_id))
+    if has_visit_with is not None:
+        clinic, now = directory.load(session), clock.now(session)
+        slot = slots.find(session, clinic, Wanted(specialty=has_visit_with), now + timedelta(days=3), limit=1).slots[0]
+        booking.book(booking.Desk(session, clinic, home.conversation_id, now), slot, known[0][0].id)
+
+
+def _insert(session: Session, table: Any, **values: Any) -> int:
+    row: int = session.execute(insert(table).values(**values).returning(table.c.id)).scalar_one()
+    return row

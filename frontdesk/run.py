@@ -1,0 +1,251 @@
+"""Everything on one machine: database, web, worker and sender, started and stopped together."""
+
+import contextlib
+import errno
+import fcntl
+import http.client
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections import deque
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import IO
+
+from core.config import Settings, as_environment
+from frontdesk import embedded_postgres, lifeline
+from frontdesk.errors import CannotRun
+
+GRACE = 10  # seconds between SIGTERM and SIGKILL
+READY_TIMEOUT = 60
+RESTART_PAUSE = 1
+TOO_MANY_DEATHS, TOO_SOON = 5, 60  # deaths, within seconds
+
+STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+READY = """
+Frontdesk is ready.
+  Chat in the browser:   {address}/chat
+  Chat in the terminal:  frontdesk chat  (in another terminal, as .venv/bin/frontdesk chat)
+  Telegram and SMS come with a later version; they will ask for TELEGRAM_BOT_TOKEN, and for TWILIO_ACCOUNT_SID,
+  TWILIO_AUTH_TOKEN and TWILIO_NUMBER.
+Ctrl-C stops everything. What the processes say is in {log}.
+"""
+
+
+def main(settings: Settings) -> None:
+    """Run until Ctrl-C, SIGTERM or the terminal's end; leave nothing running, the database included."""
+    for number in STOPPING:  # Ctrl-C too, as a shell's background job is born deaf to it
+        signal.signal(number, signal.default_int_handler)
+    with _the_only_run(settings) as after_a_kill, contextlib.suppress(KeyboardInterrupt):
+        _check_port(settings, patience=5 if after_a_kill else 0)
+        with _database(settings) as url, _log_of(settings) as log:
+            _fill(settings, url)
+            known = as_environment(settings.model_copy(update={"database_url": url}))
+            children = _Children({**os.environ, **lifeline.environment(), **known}, log)
+            with _stopped_at_the_end(children):
+                _supervise(children, settings)
+    print("Stopped.")
+
+
+@dataclass
+class _Child:
+    """A process of ours, or its place while it waits to be started again."""
+
+    name: str
+    process: "subprocess.Popen[bytes] | None" = None
+    start_at: float = 0
+
+
+@dataclass
+class _Children:
+    """The processes of this machine, and how often one has died lately."""
+
+    environment: Mapping[str, str]
+    log: IO[bytes]
+    members: list[_Child] = field(default_factory=list)
+    deaths: deque[float] = field(default_factory=lambda: deque(maxlen=TOO_MANY_DEATHS))
+
+    def tend(self) -> None:
+        """Start whoever waits for it, and notice who has died; too many deaths are the end."""
+        now = time.monotonic()
+        for child in self.members:
+            if child.process is None and now >= child.start_at:
+                child.process = self._start(child.name)
+            elif child.process and (code := child.process.poll()) is not None:
+                child.process, child.start_at = None, now + RESTART_PAUSE
+                self._count_death(child.name, code, now)
+
+    def stop(self) -> None:
+        """Ask all to end, and end those that do not."""
+        processes = [child.process for child in self.members if child.process]
+        for process in processes:
+            process.terminate()
+        deadline = time.monotonic() + GRACE
+        for process in processes:
+            try:
+                process.wait(max(0, deadline - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+    def _start(self, name: str) -> "subprocess.Popen[bytes]":
+        return subprocess.Popen(
+            [sys.executable, "-m", "frontdesk", name],
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=self.log,
+            stderr=self.log,
+            start_new_session=True,  # Ctrl-C is for us; we tell them in our order
+        )
+
+    def _count_death(self, name: str, code: int, now: float) -> None:
+        self.deaths.append(now)
+        if len(self.deaths) == TOO_MANY_DEATHS and now - self.deaths[0] < TOO_SOON:
+            raise CannotRun(f"Processes keep ending, the last was {name} with code {code}; {self.log.name} says why.")
+        print(f"{name} has ended with code {code} and is started again; {self.log.name} may say why.")
+
+
+def _supervise(children: _Children, settings: Settings) -> None:
+    children.members += [_Child(name) for name in ("web", *["worker"] * settings.workers, "sender")]
+    deadline = time.monotonic() + READY_TIMEOUT
+    ready = False
+    while True:
+        _tend_database(settings)
+        children.tend()
+        if not ready and (ready := _is_healthy(settings)):
+            print(READY.format(address=_address(settings), log=children.log.name), flush=True)
+        if not ready and time.monotonic() > deadline:
+            raise CannotRun(f"The web process does not answer; {children.log.name} may say why.")
+        time.sleep(0.2 if ready else 0.05)
+
+
+@contextlib.contextmanager
+def _stopped_at_the_end(children: _Children) -> Iterator[None]:
+    try:
+        yield
+    finally:
+        _ignore_impatience()
+        children.stop()
+
+
+@contextlib.contextmanager
+def _the_only_run(settings: Settings) -> Iterator[bool]:
+    """Keep a second run of the same folder out. Yields whether the run before was killed: its file still has words."""
+    path = settings.var_dir / "run.lock"
+    try:
+        settings.var_dir.mkdir(parents=True, exist_ok=True)
+        lock = path.open("a+")
+    except OSError as error:
+        raise CannotRun(f"{path} cannot be written ({error.strerror}): set VAR_DIR to a folder that can.") from error
+    with lock:
+        lock.seek(0)
+        before = lock.read()
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise CannotRun(f"Frontdesk is running already: {before or 'it is just starting'}") from None
+        _rewrite(lock, f"chat at {_address(settings)}/chat, or stop it first (process {os.getpid()}).")
+        try:
+            yield bool(before)
+        finally:
+            _rewrite(lock, "")
+
+
+def _rewrite(file: IO[str], text: str) -> None:
+    file.truncate(0)
+    file.write(text)
+    file.flush()
+
+
+@contextlib.contextmanager
+def _database(settings: Settings) -> Iterator[str]:
+    """The address of the database: theirs, or the embedded one, which ends with us even if a killed run began it."""
+    if settings.database_url:
+        yield settings.database_url
+        return
+    print("Starting the database …", flush=True)
+    try:
+        yield embedded_postgres.start(settings.var_dir).url
+    finally:
+        _ignore_impatience()
+        embedded_postgres.stop(settings.var_dir)
+
+
+def _tend_database(settings: Settings) -> None:
+    """Start the embedded server again when something has killed it; the processes find it where it was."""
+    if not settings.database_url and not embedded_postgres.is_running(settings.var_dir):
+        print("The database has ended and is started again.", flush=True)
+        embedded_postgres.start(settings.var_dir)
+
+
+def _ignore_impatience() -> None:
+    """From here on a second Ctrl-C changes nothing: stopping is under way and ends soon."""
+    for number in STOPPING:
+        signal.signal(number, signal.SIG_IGN)
+
+
+def _fill(settings: Settings, url: str) -> None:
+    # Imported here, as Alembic and the demo clinic would slow down every other way in.
+    from core.database import migrate
+    from frontdesk import demo
+
+    migrate(url)
+    if demo.load_if_empty(settings, url):
+        print("The demo clinic has moved in.", flush=True)
+
+
+@contextlib.contextmanager
+def _log_of(settings: Settings) -> Iterator[IO[bytes]]:
+    with (settings.var_dir / "frontdesk.log").open("ab") as log:
+        yield log
+
+
+def _check_port(settings: Settings, patience: float) -> None:
+    """Make sure that the port is ours to take; the processes of a killed run need a moment to go."""
+    deadline = time.monotonic() + patience
+    while error := _binding_error(settings):
+        if error.errno != errno.EADDRINUSE:
+            raise CannotRun(
+                f"{settings.http_host}:{settings.http_port} cannot be listened on ({error.strerror}): "
+                "change HTTP_HOST or HTTP_PORT."
+            )
+        if time.monotonic() > deadline:
+            raise CannotRun(
+                f"Port {settings.http_port} is in use by another program: stop that, or choose another port, "
+                f"for example HTTP_PORT={settings.http_port % 65535 + 1}."
+            )
+        time.sleep(0.2)
+
+
+def _binding_error(settings: Settings) -> OSError | None:
+    family = socket.AF_INET6 if ":" in settings.http_host else socket.AF_INET
+    try:
+        socket.create_server((settings.http_host, settings.http_port), family=family).close()
+    except OSError as error:
+        return error
+    return None
+
+
+def _is_healthy(settings: Settings) -> bool:
+    connection = http.client.HTTPConnection(_reachable_host(settings), settings.http_port, timeout=2)
+    try:
+        connection.request("GET", "/healthz")
+        return connection.getresponse().status == http.HTTPStatus.OK
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+def _reachable_host(settings: Settings) -> str:
+    """Where we reach ourselves when the host means every address."""
+    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.http_host, settings.http_host)  # noqa: S104
+
+
+def _address(settings: Settings) -> str:
+    host = _reachable_host(settings)
+    return f"http://{f'[{host}]' if ':' in host else host}:{settings.http_port}"

@@ -1,0 +1,39 @@
+"""Deliver the outbox to the channels that have a vendor. Run as many as needed: one message per address is in flight, in order."""
+
+import psycopg
+from sqlalchemy.exc import OperationalError
+
+from channels import CHANNELS
+from channels.delivery import deliver_some
+from core import logs
+from core.config import Settings
+from core.database import open_engine, transaction
+from core.messaging.waking import Ear
+from core.scheduling import directory
+from frontdesk.processes import stopped_by_signal
+
+_log = logs.get(__name__)
+
+
+def main(settings: Settings) -> None:
+    """Deliver until a signal comes. A database that is away is waited for."""
+    logs.set_up("sender", settings.log_level)
+    engine = open_engine(settings.database_url, pool_size=1)
+    ear = Ear(settings.database_url, "outbox")
+    known = directory.Cached()
+    stopping = stopped_by_signal(ear)
+    while not stopping.is_set():
+        heard = ear.rings
+        try:
+            with transaction(engine) as session:
+                clinic = known.current(session)
+            while not stopping.is_set() and deliver_some(engine, settings.vault, clinic, CHANNELS):
+                pass
+        except (psycopg.OperationalError, OperationalError) as error:
+            _log.warning("database_away", error=type(error).__name__)
+            engine.dispose()
+            stopping.wait(1)
+            continue
+        ear.wait(heard)
+    ear.close()
+    engine.dispose()

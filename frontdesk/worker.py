@@ -1,0 +1,172 @@
+"""Answer the inbox. A worker is one thread with one connection; run several processes of it.
+
+Claims are committed before anything is answered. Then every message is one transaction: lock, dialog, booking, replies, state.
+"""
+
+import random
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+import psycopg
+from sqlalchemy import Engine
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session
+
+from bot.messages import Happened, Inbound, Manner, Reply, Say
+from bot.turn import Answering, answer, owe
+from channels import CHANNELS, Channel
+from core import failpoints, logs
+from core.config import Settings
+from core.crypto import Vault
+from core.database import open_engine, transaction
+from core.messaging import conversations, handoffs, inbox
+from core.messaging.conversations import Claim, Turn
+from core.messaging.waking import Bell, bell_and_ear
+from core.scheduling.directory import Cached
+from frontdesk.processes import stopped_by_signal
+from frontdesk.ticks import ticking
+
+_PAUSES = (timedelta(milliseconds=200), timedelta(milliseconds=400))  # before the second and the third attempt
+_BRIEFLY = timedelta(milliseconds=50)
+
+_log = logs.get(__name__)
+
+
+@dataclass
+class Worker:
+    """Everything one worker needs."""
+
+    engine: Engine
+    vault: Vault
+    bell: Bell | None = None
+    channels: Mapping[str, Channel] = field(default_factory=lambda: CHANNELS)
+    stopping: threading.Event = field(default_factory=threading.Event)
+    directory: Cached = field(default_factory=Cached)
+
+    def answer_waiting(self) -> int:
+        """Answer until nobody waits; returns how many messages were answered."""
+        answered = 0
+        while not self.stopping.is_set():
+            claims = self._claim()
+            if not claims:
+                break
+            for claim in claims:
+                answered += self._answer_conversation(claim)
+        return answered
+
+    def retry_failed(self) -> int:
+        """Try one conversation whose last attempt did not end well, alone; returns how many messages were answered."""
+        with transaction(self.engine) as session:
+            claim = conversations.claim_failed(session)
+        if claim is None:
+            return 0
+        if claim.attempts > conversations.ATTEMPTS:
+            self._put_aside(claim)  # its worker died every time
+            return 0
+        return self._answer_conversation(claim)
+
+    def _claim(self) -> list[Claim]:
+        with transaction(self.engine) as session:
+            return conversations.claim(session)
+
+    def _answer_conversation(self, claim: Claim) -> int:
+        """Answer all that waits in one conversation; returns how many messages that were."""
+        answered = 0
+        while True:
+            if self.stopping.is_set():
+                self._let_go(claim, timedelta(0), forgiven=True)
+                return answered
+            try:
+                more = self._answer_one(claim)
+            except (psycopg.errors.DeadlockDetected, psycopg.errors.LockNotAvailable):
+                self._let_go(claim, _BRIEFLY, forgiven=True)
+                return answered
+            except (psycopg.OperationalError, OperationalError):
+                # The connection is gone; the database tells by the lease when somebody may try again.
+                _log.warning("database_lost", conversation_id=claim.conversation_id)
+                raise
+            except Exception:
+                _log.exception("turn_failed", conversation_id=claim.conversation_id, attempts=claim.attempts)
+                self._failed(claim)
+                return answered
+            if more is None:
+                return answered
+            answered += 1
+            if self.bell is not None:
+                self.bell.ring("outbox")
+            if not more:
+                return answered
+            claim = Claim(claim.conversation_id, claim.lease, 1)
+
+    def _answer_one(self, claim: Claim) -> bool | None:
+        """One message, one transaction. True when another waits; None when the lease was lost or nothing waits."""
+        with transaction(self.engine) as session:
+            turn = conversations.lock(session, self.vault, claim)
+            if turn is None:
+                return None
+            failpoints.reach("turn.after_lock")
+            answer(self._answering(session, turn), self._decoded(turn))
+        return turn.more
+
+    def _answering(self, session: Session, turn: Turn) -> Answering:
+        message = turn.message
+        manner = Manner() if message.channel == inbox.CLOCK else self.channels[message.channel].manner(message.account)
+        clinic = self.directory.current(session, turn.directory_version)
+        return Answering(session, self.vault, clinic, turn, manner)
+
+    def _decoded(self, turn: Turn) -> Inbound | None:
+        message = turn.message
+        return None if message.channel == inbox.CLOCK else self.channels[message.channel].decode(message.body)
+
+    def _failed(self, claim: Claim) -> None:
+        if claim.attempts >= conversations.ATTEMPTS:
+            self._put_aside(claim)
+        else:
+            self._let_go(claim, _PAUSES[claim.attempts - 1])
+
+    def _let_go(self, claim: Claim, pause: timedelta, *, forgiven: bool = False) -> None:
+        with transaction(self.engine) as session:
+            conversations.let_go(session, claim, pause, forgiven=forgiven)
+
+    def _put_aside(self, claim: Claim) -> None:
+        """Three attempts were too many: staff look at the message, the patient is told, the conversation goes on."""
+        with transaction(self.engine) as session:
+            turn = conversations.lock(session, self.vault, claim)
+            if turn is None:
+                return
+            message = turn.message
+            _log.error("put_aside", conversation_id=claim.conversation_id, inbox_id=message.id)
+            seq = turn.last_seq + 1
+            inbox.settle(session, message.id, seq, aside=True)
+            handoffs.hand_over(session, turn.conversation_id, "aside", turn.now)
+            if message.address_id is not None:
+                seq += 1
+                told = Reply((Say("error.aside"),), (), (Happened("handed_over", {"reason": "aside"}),))
+                owe(session, turn, message.address_id, seq, told, "en")
+            conversations.finish(session, turn, None, seq)
+        if self.bell is not None:
+            self.bell.ring("outbox")
+
+
+def main(settings: Settings) -> None:
+    """Answer until a signal comes. A database that is away is waited for."""
+    logs.set_up("worker", settings.log_level)
+    url = settings.database_url
+    engine = open_engine(url, pool_size=2)
+    with bell_and_ear(url, "inbox") as (bell, ear), ticking(engine, bell):
+        worker = Worker(engine, settings.vault, bell, stopping=stopped_by_signal(ear))
+        while not worker.stopping.is_set():
+            heard = ear.rings
+            try:
+                worker.answer_waiting()
+                while worker.retry_failed():
+                    pass
+            except (psycopg.OperationalError, OperationalError) as error:
+                _log.warning("database_away", error=type(error).__name__)
+                engine.dispose()
+                worker.stopping.wait(1 + random.random())  # noqa: S311  # so that workers do not come back all at once
+                continue
+            ear.wait(heard)
+    engine.dispose()

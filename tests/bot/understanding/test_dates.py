@@ -1,0 +1,176 @@
+"""Wishes for a time, as patients write them on Thursday 12 March 2026 at nine."""
+
+from datetime import date, datetime, time
+from typing import Any
+
+import pytest
+
+from bot.understanding.meaning import DayRange, When
+from tests.bot.understanding.clinic import day, days, heard, hours
+
+CLEAR: list[tuple[str, dict[str, Any]]] = [
+    ("tomorrow", {"days": ["13"]}),
+    ("tommorow please", {"days": ["13"]}),
+    ("day after tomorrow", {"days": ["14"]}),
+    ("Monday", {"days": ["16"]}),
+    ("on tues", {"days": ["17"]}),
+    ("Tuesday or Wednesday", {"days": ["17", "18"]}),
+    ("Mon to Wed", {"days": ["16..19"]}),
+    ("the 14th", {"days": ["14"]}),
+    ("the 3rd", {"days": ["2026-04-03"]}),
+    ("March 19", {"days": ["19"]}),
+    ("19 March 2026", {"days": ["19"]}),
+    ("the 19th of March", {"days": ["19"]}),
+    ("on Thursday March 19th", {"days": ["19"]}),
+    ("Friday the 13th", {"days": ["13"]}),
+    ("2026-03-19", {"days": ["19"]}),
+    ("2026 March 19", {"days": ["19"]}),
+    ("25/3", {"days": ["25"]}),
+    ("3/25", {"days": ["25"]}),
+    ("19.3.2026", {"days": ["19"]}),
+    ("16 to 18 March", {"days": ["16..19"]}),
+    ("next week", {"days": ["16..23"]}),
+    ("early next week", {"days": ["16..19"]}),
+    ("this month", {"days": ["1..2026-04-01"]}),
+    ("end of the month", {"days": ["22..2026-04-01"]}),
+    ("the week of the 14th", {"days": ["9..16"]}),
+    ("in two weeks", {"days": ["23..30"]}),
+    ("in 3 days", {"days": ["15"]}),
+    ("Friday next week", {"days": ["20"]}),
+    ("a week from Monday", {"days": ["23"]}),
+    ("this weekend", {"days": ["14..16"]}),
+    ("in May", {"days": ["2026-05-01..2026-06-01"]}),
+    ("tomorrow at 9:20", {"days": ["13"], "at": "09:20"}),
+    ("9 tomorrow", {"days": ["13"], "at": "09:00"}),
+    ("Monday 10", {"days": ["16"], "at": "10:00"}),
+    ("Tuesday morning", {"days": ["17"], "times": ["-12:00"]}),
+    ("tomorrow afternoon", {"days": ["13"], "times": ["12:00-18:00"]}),
+    ("mornings next week", {"days": ["16..23"], "times": ["-12:00"]}),
+    ("Tuesday 2-4", {"days": ["17"], "times": ["14:00-16:00"]}),
+    ("Tuesday between 2 and 4:30", {"days": ["17"], "times": ["14:00-16:30"]}),
+    ("at 3", {"at": "15:00"}),
+    ("at 8", {"at": "08:00"}),
+    ("around 10", {"at": "10:00"}),
+    ("3pm", {"at": "15:00"}),
+    ("9.30 am", {"at": "09:30"}),
+    ("14:00", {"at": "14:00"}),
+    ("half past nine", {"at": "09:30"}),
+    ("quarter to 4", {"at": "15:45"}),
+    ("twenty past two", {"at": "14:20"}),
+    ("noon", {"at": "12:00"}),
+    ("3 in the afternoon", {"at": "15:00"}),
+    ("after 3", {"times": ["15:00-"]}),
+    ("not before 3", {"times": ["15:00-"]}),
+    ("before noon", {"times": ["-12:00"]}),
+    ("between 2 and 4", {"times": ["14:00-16:00"]}),
+    ("from 10 to 2", {"times": ["10:00-14:00"]}),
+    ("before 9 or after 5", {"times": ["-09:00", "17:00-"]}),
+    ("not in the mornings", {"times": ["12:00-"]}),
+    ("weekday evenings", {"weekdays": (0, 1, 2, 3, 4), "times": ["17:00-"]}),
+    ("on Mondays", {"weekdays": (0,)}),
+    ("not Monday", {"not_weekdays": (0,)}),
+    ("any day but Friday", {"not_weekdays": (4,)}),
+    ("next week but not Monday or Tuesday", {"days": ["16..23"], "not_weekdays": (0, 1)}),
+    ("can't do tomorrow", {"not_days": ["13"]}),
+    ("first available", {"first_available": True}),
+    ("asap", {"first_available": True}),
+    ("as soon as possible", {"first_available": True}),
+    ("the earliest on Monday", {"days": ["16"], "first_available": True}),
+    ("after Monday", {"days": [DayRange(date(2026, 3, 17), None)]}),
+    ("by Monday", {"days": [DayRange(None, date(2026, 3, 17))]}),
+    ("whenever", {}),
+    ("my knee has hurt since Monday, can I come tomorrow?", {"days": ["13"]}),
+    ("I was there last week, is tomorrow free?", {"days": ["13"]}),
+]
+
+DOUBTFUL: list[tuple[str, list[When]]] = [
+    ("3/4", [days("2027-03-04"), days("2026-04-03")]),
+    ("5/6/2026", [days("2026-05-06"), days("2026-06-05")]),
+    ("next Friday", [days("13"), days("20")]),
+    ("next Sunday", [days("15"), days("22")]),
+    ("Thursday", [days("12"), days("19")]),
+    ("Monday March 17", [days("17"), days("16")]),
+]
+
+
+def wish(said: dict[str, Any]) -> When:
+    read = dict(said)
+    for name in ("days", "not_days"):
+        read[name] = tuple(d if isinstance(d, DayRange) else day(*d.split("..")) for d in said.get(name, ()))
+    read["times"] = tuple(hours(text) for text in said.get("times", ()))
+    read["at"] = time.fromisoformat(said["at"]) if "at" in said else None
+    return When(**read)
+
+
+@pytest.mark.parametrize(("text", "expected"), CLEAR, ids=[text for text, _ in CLEAR])
+def test_a_clear_time_is_understood(text: str, expected: dict[str, Any]) -> None:
+    meaning = heard(text)
+    assert meaning.when == wish(expected)
+    assert (meaning.readings, meaning.past_date, meaning.impossible_date) == ((), None, None)
+
+
+@pytest.mark.parametrize(("text", "expected"), DOUBTFUL, ids=[text for text, _ in DOUBTFUL])
+def test_a_doubtful_time_is_never_guessed(text: str, expected: list[When]) -> None:
+    meaning = heard(text)
+    assert meaning.when is None
+    assert list(meaning.readings) == expected
+
+
+def test_an_hour_is_doubtful_only_while_the_clinic_is_open_at_both() -> None:
+    long_day = heard("at 8", opens=time(7), closes=time(21))
+    assert [reading.at for reading in long_day.readings] == [time(8), time(20)]
+    assert heard("at 8 in the morning", opens=time(7), closes=time(21)).when == When(at=time(8))
+    assert heard("after 8", opens=time(0), closes=time(0)).when is None
+
+
+def test_an_hour_of_today_that_is_over_leaves_next_week() -> None:
+    assert heard("Thursday morning", reference=datetime(2026, 3, 12, 13)).when == wish(
+        {"days": ["19"], "times": ["-12:00"]}
+    )
+
+
+def test_a_day_without_its_year_is_the_nearest_one() -> None:
+    assert heard("January 5", reference=datetime(2026, 12, 10)).when == days("2027-01-05")
+    assert heard("January 5").past_date == "January 5"
+
+
+@pytest.mark.parametrize("weekday", ["Monday", "Tuesday", "Wednesday", "Thursday"])
+def test_next_weekday_is_next_week_once_this_weeks_is_over(weekday: str) -> None:
+    meaning = heard(f"next {weekday}")
+    assert meaning.readings == ()
+    assert meaning.when is not None and meaning.when.days[0].start is not None
+    assert date(2026, 3, 16) <= meaning.when.days[0].start <= date(2026, 3, 19)
+
+
+@pytest.mark.parametrize("text", ["30 February", "Feb 30", "31/4/2026", "31 April", "2026-02-30", "29 February"])
+def test_a_day_that_no_calendar_has_is_named(text: str) -> None:
+    meaning = heard(f"can I come on {text}?")
+    assert meaning.impossible_date == text
+    assert meaning.when is None
+
+
+@pytest.mark.parametrize("text", ["yesterday", "last Monday", "March 9", "2026-03-01", "2 days ago", "1 March 2020"])
+def test_a_day_that_is_over_is_named(text: str) -> None:
+    meaning = heard(text)
+    assert meaning.past_date == text
+    assert meaning.when is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "may I come in?", "this may take longer", "may one of us come?", "I sat down in the sun", "wait a second",
+        "soldiers march", "2 people", "120/80", "24/7", "it costs $10.50", "Good morning!", "have a nice weekend",
+        "the second one", "room 12", "version 1.2.3", "call 0151 2345678", "my son is 9", "30/4.85",
+    ],
+)  # fmt: skip
+def test_ordinary_words_and_numbers_are_no_time(text: str) -> None:
+    meaning = heard(text)
+    assert (meaning.when, meaning.readings, meaning.entities) == (None, (), ())
+
+
+def test_entities_have_the_form_of_the_scorer() -> None:
+    (entity,) = heard("can I come tomorrow at 9:20 please").entities
+    assert (entity.kind, entity.text, entity.value) == ("datetime", "tomorrow at 9:20", "2026-03-13T09:20:00")
+    (entity,) = heard("next week").entities
+    assert (entity.kind, entity.start, entity.end) == ("daterange", "2026-03-16", "2026-03-23")

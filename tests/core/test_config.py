@@ -1,0 +1,139 @@
+"""Settings: what is understood, and what is said about what is not."""
+
+import base64
+import stat
+from pathlib import Path
+
+import pytest
+
+from core.config import (
+    Settings,
+    SettingsError,
+    format_keyring,
+    load_settings,
+    parse_database_url,
+    parse_keyring,
+    parse_origin,
+)
+
+OLD, NEW = bytes(32), bytes(range(32))
+OLD_TEXT, NEW_TEXT = (base64.b64encode(key).decode() for key in (OLD, NEW))
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder to start in, with no settings in the environment."""
+    for field in Settings.model_fields:
+        monkeypatch.delenv(field.upper(), raising=False)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def complaints() -> list[str]:
+    with pytest.raises(SettingsError) as raised:
+        load_settings()
+    return str(raised.value).splitlines()
+
+
+def test_the_first_key_is_the_current_one_and_older_ones_stay_known() -> None:
+    keyring = parse_keyring(f"2027:{NEW_TEXT}, 2026:{OLD_TEXT}")
+    assert keyring.current == "2027"
+    assert keyring.keys == {"2027": NEW, "2026": OLD}
+
+
+def test_a_keyring_survives_the_environment_of_a_child() -> None:
+    text = f"b:{NEW_TEXT},a:{OLD_TEXT}"
+    assert format_keyring(parse_keyring(text)) == text
+
+
+@pytest.mark.parametrize(
+    "text", ["", "a", "a:", ":" + OLD_TEXT, "a:c2hvcnQ=", "a:***", f"a b:{OLD_TEXT}", f"a:{OLD_TEXT},a:{NEW_TEXT}"]
+)
+def test_a_keyring_that_is_no_keyring_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=r"id|key"):
+        parse_keyring(text)
+
+
+@pytest.mark.parametrize("scheme", ["postgresql", "postgres", "postgresql+psycopg"])
+def test_every_spelling_of_a_database_address_becomes_the_plain_one(scheme: str) -> None:
+    assert parse_database_url(f"{scheme}://u:p@host:5/name?sslmode=require") == (
+        "postgresql://u:p@host:5/name?sslmode=require"
+    )
+
+
+@pytest.mark.parametrize("text", ["mysql://u@host/name", "host/name", "postgresql://host", "postgresql:/host/name"])
+def test_other_databases_are_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="PostgreSQL"):
+        parse_database_url(text)
+
+
+def test_a_public_address_is_scheme_host_and_port() -> None:
+    assert parse_origin("https://chat.example.org:8443/") == "https://chat.example.org:8443"
+
+
+@pytest.mark.parametrize(
+    "text", ["chat.example.org", "ftp://a.org", "https://", "https://a.org/chat", "https://a.org?x"]
+)
+def test_anything_else_is_no_public_address(text: str) -> None:
+    with pytest.raises(ValueError, match="origin"):
+        parse_origin(text)
+
+
+def test_nothing_has_to_be_set_on_a_laptop(place: Path) -> None:
+    settings = load_settings()
+    assert (settings.database_url, settings.http_port, settings.var_dir) == ("", 8080, Path("var"))
+    assert load_settings() == settings  # the same keys, not new ones
+    assert stat.S_IMODE((place / "var" / "keys.env").stat().st_mode) == 0o600
+
+
+def test_the_environment_comes_before_the_file_and_empty_is_unset(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (place / ".env").write_text("HTTP_PORT=1\nWORKERS=3\nLOG_LEVEL=\nSOMETHING_ELSE=x\n")
+    monkeypatch.setenv("HTTP_PORT", "2")
+    settings = load_settings()
+    assert (settings.http_port, settings.workers, settings.log_level) == (2, 3, "info")
+
+
+def test_keys_are_required_where_the_database_is_elsewhere(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", "postgres://u:p@host/name")
+    assert [line.split(":")[0] for line in complaints()] == ["MASTER_KEYS is missing", "LOOKUP_KEYS is missing"]
+    assert not (place / "var").exists()
+    monkeypatch.setenv("MASTER_KEYS", f"a:{OLD_TEXT}")
+    monkeypatch.setenv("LOOKUP_KEYS", f"b:{NEW_TEXT}")
+    assert load_settings().lookup_keys.keys == {"b": NEW}
+
+
+def test_all_problems_are_reported_together_and_secrets_are_not_shown(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = {
+        "DATABASE_URL": "mysql://u:hush@host/name",
+        "MASTER_KEYS": "a:hush",
+        "LOOKUP_KEYS": f"b:{NEW_TEXT}",
+        "HTTP_PORT": "abc",
+        "WORKERS": "0",
+        "LOG_LEVEL": "loud",
+        "PUBLIC_URL": "chat.example.org",
+        "TRUSTED_PROXIES": "-1",
+    }
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    lines = complaints()
+    assert [line.split()[0] for line in lines] == [name for name in given if name != "LOOKUP_KEYS"]
+    assert 'HTTP_PORT is "abc": it must be a number between 1 and 65535' in lines
+    assert "hush" not in "".join(lines)
+
+
+def test_no_secret_appears_in_the_repr(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", "postgres://u:hush@host/name")
+    monkeypatch.setenv("MASTER_KEYS", f"a:{NEW_TEXT}")
+    monkeypatch.setenv("LOOKUP_KEYS", f"b:{NEW_TEXT}")
+    shown = f"{load_settings()!r} {load_settings()}"
+    assert "hush" not in shown
+    assert NEW_TEXT not in shown
+    assert repr(NEW) not in shown
+
+
+def test_a_folder_that_cannot_be_made_is_a_problem_in_words(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (place / "file").touch()
+    monkeypatch.setenv("VAR_DIR", "file/var")
+    assert complaints() == ['VAR_DIR is "file/var": it must be a folder that can be written (Not a directory)']

@@ -1,0 +1,115 @@
+"""A web chat in memory, in place of the inbox and the outbox: what the page and its HTTP are tried against."""
+
+import secrets
+import threading
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+from channels.webchat import Button, Line, Log, Persona, WebChat
+
+Answer = Callable[[str], Sequence[tuple[str, Sequence[str]]]]
+
+
+class Received(NamedTuple):
+    """One message, as it was handed over."""
+
+    visitor: str
+    message_id: str
+    text: str | None
+    choice: str | None
+    label: str | None
+    seen: int
+
+
+@dataclass
+class Talk:
+    """One visitor's chat."""
+
+    lines: list[Line] = field(default_factory=list)
+    waiting: list[Line] = field(default_factory=list)
+    settled: int = 0
+
+
+def echo(text: str) -> Sequence[tuple[str, Sequence[str]]]:
+    return [(f"You said: {text}", ())]
+
+
+class FakeWebChat(WebChat):
+    """Answers with `answer(text)`, after `delay` seconds; raises and is not ready while `broken`."""
+
+    def __init__(self, answer: Answer = echo, personas: Sequence[Persona] = (), delay: float = 0) -> None:
+        self.answer = answer
+        self.delay = delay
+        self.broken = False
+        self.received: list[Received] = []
+        self.begun: list[str | None] = []
+        self.talks: dict[str, Talk] = defaultdict(Talk)
+        self.known_patients = tuple(personas)
+        self._changed = threading.Condition()
+
+    def receive(
+        self, visitor: str, message_id: str, *, text: str | None, choice: str | None, label: str | None, seen: int
+    ) -> None:
+        if self.broken:
+            raise ConnectionError("the database is away")
+        with self._changed:
+            talk = self.talks[visitor]
+            talk.settled = max(talk.settled, seen)
+            if any(visitor == known.visitor and message_id == known.message_id for known in self.received):
+                return
+            self.received.append(Received(visitor, message_id, text, choice, label, seen))
+            said = text if text is not None else label or ""
+            talk.waiting.append(Line(None, "patient", message_id, said, (), datetime.now(UTC)))
+        if self.delay:
+            threading.Timer(self.delay, self.reply, (visitor,)).start()
+        else:
+            self.reply(visitor)
+
+    def reply(self, visitor: str) -> None:
+        """Answer the oldest message that waits."""
+        with self._changed:
+            talk = self.talks[visitor]
+            asked = talk.waiting.pop(0)
+            talk.lines.append(asked._replace(seq=len(talk.lines) + 1))
+            for text, labels in self.answer(asked.text):
+                self._say(talk, text, labels)
+            self._changed.notify_all()
+
+    def say(self, visitor: str, text: str, labels: Sequence[str] = ()) -> None:
+        """A line of the clinic that answers nothing, such as a reminder."""
+        with self._changed:
+            self._say(self.talks[visitor], text, labels)
+            self._changed.notify_all()
+
+    def _say(self, talk: Talk, text: str, labels: Sequence[str]) -> None:
+        buttons = tuple(Button(secrets.token_urlsafe(9), label) for label in labels)
+        line_id = f"out-{secrets.token_hex(4)}"
+        talk.lines.append(Line(len(talk.lines) + 1, "clinic", line_id, text, buttons, datetime.now(UTC)))
+
+    def log(self, visitor: str, after: int, *, settle: bool) -> Log:
+        with self._changed:
+            talk = self.talks.get(visitor, Talk())
+            if settle:
+                talk.settled = max(talk.settled, after)
+            return Log((*talk.lines[after:], *talk.waiting), len(talk.lines), bool(talk.waiting))
+
+    def wait(self, visitor: str, after: int, seconds: float) -> Log:
+        with self._changed:
+            self._changed.wait_for(lambda: not self.talks[visitor].waiting, seconds)
+        return self.log(visitor, after, settle=True)
+
+    def personas(self) -> tuple[Persona, ...]:
+        return self.known_patients
+
+    def begin(self, persona: str | None) -> str:
+        self.begun.append(persona)
+        return secrets.token_urlsafe(32)
+
+    def clinic_name(self) -> str:
+        return "Lindenhof Clinic"
+
+    def ready(self) -> bool:
+        return not self.broken
