@@ -386,6 +386,7 @@ _GLOBAL: dict[str, Callable[[State, Said, Facts], Turn]] = {
     "hours": _digress("hours"),
     "address": _digress("address"),
     "help": _digress("help"),
+    "move": _digress("moving"),
     "other_day": _other_day,
     "more": _more,
 }

@@ -60,14 +60,20 @@ class Money(msgspec.Struct, frozen=True, tag="money"):
     currency: str
 
 
-Value = str | int | Moment | Day | Wish | Money
-
-
-class Say(msgspec.Struct, frozen=True):
-    """A sentence by its key in the catalog, with what is to be put into it."""
+class Say(msgspec.Struct, frozen=True, tag="say"):
+    """A sentence, or a piece of one, by its key in the catalog, with what is to be put into it."""
 
     key: str
-    values: dict[str, Value] = {}
+    values: "dict[str, Value]" = {}
+
+
+class Parts(msgspec.Struct, frozen=True, tag="parts"):
+    """Pieces of a sentence in a row, with commas between."""
+
+    says: tuple[Say, ...]
+
+
+Value = str | int | Moment | Day | Wish | Money | Say | Parts
 
 
 # --- what a choice means: complete in itself, so that an old one still does what it says, or explains ----------------

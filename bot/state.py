@@ -82,11 +82,16 @@ def unpack(packed: bytes | None) -> State:
     """From versioned JSON; what cannot be read any more starts afresh, for a dead dialog helps nobody."""
     if packed is None:
         return State()
+    return State() if flaw_of(packed) is not None else _STATE.decode(packed)
+
+
+def flaw_of(packed: bytes) -> str | None:
+    """Why a stored state cannot be gone on with, or None when it can."""
     try:
         state = _STATE.decode(packed)
     except msgspec.DecodeError:
-        return State()
-    return state if state.version == VERSION and flaw(state) is None else State()
+        return "cannot be read"
+    return flaw(state) if state.version == VERSION else "is of another version"
 
 
 _NEEDS_SLOT = {"booking.name", "booking.birth_date", "booking.contact"}

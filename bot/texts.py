@@ -3,6 +3,7 @@
 Catalogs are read from their `.po` files, so that there is nothing to compile and nothing that can be stale.
 """
 
+import re
 from collections.abc import Iterable
 from datetime import date, datetime, time, timedelta
 from functools import cache
@@ -13,13 +14,13 @@ from string import Formatter
 from typing import Any
 
 from babel import Locale, UnknownLocaleError
-from babel.dates import format_skeleton, format_time, get_day_names
+from babel.dates import format_date, format_skeleton, format_time, get_day_names
 from babel.lists import format_list
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from babel.numbers import format_currency, get_currency_precision
 
-from bot.messages import Day, Money, Moment, Say, Value, Wish
+from bot.messages import Day, Moment, Money, Parts, Say, Value, Wish
 from core.scheduling.directory import Directory, Location
 from core.scheduling.wishes import DayRange, When
 
@@ -77,6 +78,10 @@ class _Sentence(Formatter):
                 return self.moment(value, format_spec)
             case Day(on):
                 return self.day(on, format_spec)
+            case Say():
+                return say(value, self.language, self.directory)
+            case Parts(says):
+                return ", ".join(say(part, self.language, self.directory) for part in says)
             case Wish(when):
                 return self.wish(when)
             case Money(amount, currency):
@@ -86,8 +91,9 @@ class _Sentence(Formatter):
                 return str(value)
 
     def day(self, on: date, style: str = "") -> str:
-        skeleton = "MMMEd" if style == "short" else "MMMMEEEEd"
-        return _plain(format_skeleton(skeleton, on, locale=self.locale))
+        if style == "short":
+            return _plain(format_skeleton("MMMEd", on, locale=self.locale))
+        return _plain(format_date(on, _without_year(self.locale.date_formats["full"].pattern), locale=self.locale))
 
     def time(self, at: time | datetime) -> str:
         return _plain(format_time(at, "short", locale=self.locale))
@@ -181,6 +187,11 @@ def _locale(language: str, region: str) -> Locale:
         return Locale.parse(f"{language}_{region}")
     except UnknownLocaleError:
         return Locale.parse(language)
+
+
+def _without_year(pattern: str) -> str:
+    """CLDR has no full date without a year for every language, so the year is taken out of the one that it has."""
+    return re.sub(r"[,،]?\s*(?:'[^']*'\s*)?y+(?:年|년\s?|\s?'г'\.)?", "", pattern).strip()
 
 
 def _plain(worded: str) -> str:

@@ -25,16 +25,6 @@ from frontdesk.terminal import Answer, Terminal
 from frontdesk.transcripts import Line
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """What `frontdesk chat` takes."""
-    parser.add_argument("--as", dest="address", metavar="ADDRESS", help="who writes: +12075550101 is Amy (has a visit), …0102 Maria (two children), …0103 Ben; anything else is somebody new")
-    parser.add_argument("--channel", choices=["web", "sms"], default="web", help="choices as buttons (type a label to tap it) or as digits")
-    parser.add_argument("--now", type=datetime.fromisoformat, metavar="TIME", help="the clinic's local time when the chat begins; demo clinic only")
-    parser.add_argument("--script", type=Path, metavar="FILE", help="say these lines, one message a line (- is standard input)")
-    parser.add_argument("--json", action="store_true", help="print every message as a line of JSON: text keys, text, choices, events")
-    parser.add_argument("--save", type=Path, metavar="FILE", help="keep the chat as a transcript")
-
-
 def run(options: argparse.Namespace, settings: Settings) -> None:
     """Chat until the script or the input ends."""
     engine = open_engine(settings.database_url, pool_size=4)

@@ -4,14 +4,19 @@ import argparse
 import os
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
 from importlib import import_module
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from core.config import Settings, SettingsError, load_settings
 from frontdesk import lifeline
 from frontdesk.errors import CannotRun
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
 
 KNOWN_ERROR, INTERRUPTED = 2, 130
 
@@ -61,12 +66,98 @@ def _migrate(_options: argparse.Namespace, settings: Settings) -> None:
         migrate(url)
 
 
+def _chat_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--as",
+        dest="address",
+        metavar="ADDRESS",
+        help="who writes; in the demo clinic +12075550101 is Amy (has a visit), +12075550102 Maria (two children), "
+        "+12075550103 Ben; any other address is somebody new",
+    )
+    parser.add_argument(
+        "--channel", choices=["web", "sms"], default="web", help="choices as buttons (write a label to tap it), or as digits"
+    )
+    parser.add_argument(
+        "--now", type=datetime.fromisoformat, metavar="TIME", help="the clinic's local time as the chat begins (demo clinic only)"
+    )
+    parser.add_argument("--script", type=Path, metavar="FILE", help="say these lines, a message each; - is standard input")
+    parser.add_argument("--json", action="store_true", help="a line of JSON for each message: text keys, text, choices, events")
+    parser.add_argument("--save", type=Path, metavar="FILE", help="keep the chat as a transcript")
+
+
+def _chat(options: argparse.Namespace, settings: Settings) -> None:
+    from frontdesk import chat
+
+    with _ready_database(settings) as (ready, _):
+        chat.run(options, ready)
+
+
+def _understand_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--clinic", action="store_true", help="know the names of this clinic, and not just specialties")
+
+
+def _understand(options: argparse.Namespace, settings: Settings) -> None:
+    from core.scheduling import directory, vocabulary
+    from frontdesk import understand
+
+    known = directory.Directory(specialties=vocabulary.specialties())
+    if options.clinic:
+        from core.database import transaction
+
+        with _ready_database(settings) as (_, engine), transaction(engine) as session:
+            known = directory.load(session)
+    understand.run(sys.stdin, sys.stdout, known)
+
+
+def _verify(_options: argparse.Namespace, settings: Settings) -> int:
+    from core.database import transaction
+    from frontdesk import verify
+
+    with _ready_database(settings) as (ready, engine), transaction(engine) as session:
+        found = verify.check(session, ready.vault)
+    print(verify.report(found))
+    return 1 if any(finding.broken for finding in found.values()) else 0
+
+
+@contextmanager
+def _ready_database(settings: Settings) -> Iterator[tuple[Settings, "Engine"]]:
+    """The database at this version's schema; on a laptop with the demo clinic, so that every command works by itself."""
+    from core.database import migrate, open_engine
+    from frontdesk import demo
+    from frontdesk.embedded_postgres import database_url
+
+    with database_url(settings) as url:
+        if not settings.database_url:
+            migrate(url)
+            demo.load_if_empty(settings, url)
+        engine = open_engine(url, pool_size=4)
+        try:
+            yield settings.model_copy(update={"database_url": url}), engine
+        finally:
+            engine.dispose()
+
+
+def _demo(_options: argparse.Namespace, settings: Settings) -> None:
+    from core.database import migrate
+    from frontdesk import demo
+    from frontdesk.embedded_postgres import database_url
+
+    with database_url(settings) as url:
+        migrate(url)
+        made = demo.load_if_empty(settings, url)
+    print("The demo clinic is ready." if made else "This database holds a clinic already; it was left as it is.")
+
+
 COMMANDS = {
     "run": Command("everything on this machine, with a database and a demo clinic", _no_arguments, _run_everything),
     "web": Command("answer HTTP: the web chat, webhooks of vendors, health", _no_arguments, _process("web")),
     "worker": Command("answer the inbox, and do what is due", _no_arguments, _process("worker")),
     "sender": Command("deliver the outbox", _no_arguments, _process("sender")),
     "migrate": Command("bring the database to this version's schema", _no_arguments, _migrate),
+    "demo": Command("make the demo clinic in an empty database", _no_arguments, _demo),
+    "chat": Command("chat with the clinic in this terminal, or from a script", _chat_arguments, _chat),
+    "understand": Command("read messages as JSON lines, write what they mean", _understand_arguments, _understand),
+    "verify": Command("check the promises of the design on the database as it is", _no_arguments, _verify),
 }
 
 

@@ -1,8 +1,6 @@
 """The demo clinic: nine doctors, two places, three families. Every name is invented."""
 
-import csv
 from datetime import date, time, timedelta
-from importlib.resources import files
 from typing import Any
 
 from sqlalchemy import Engine, insert, select
@@ -21,7 +19,7 @@ from core.people import identities, patients
 from core.people.organization import holidays, locations, opening_hours, organization
 from core.people.personas import personas
 from core.people.practitioners import practitioner_specialties, practitioners
-from core.scheduling import booking, directory, slots
+from core.scheduling import booking, directory, slots, vocabulary
 from core.scheduling.schedules import weekly_hours
 from core.scheduling.slots import Wanted
 from core.scheduling.visit_types import practitioner_visit_types, specialties, specialty_words, visit_types
@@ -30,19 +28,19 @@ NAME = "Harborview Clinic"
 ZONE = "America/New_York"
 SINCE = date(2000, 1, 1)  # schedules hold for any day that a test or a tour may set the clock to
 
-MAIN, NORTH = "Main Street", "North Pier"
+OLD_PORT, BAYSIDE = "Old Port", "Bayside"
 
 LOCATIONS = {
-    MAIN: "12 Main Street, Portland, Maine",
-    NORTH: "3 North Pier, South Portland, Maine",
+    OLD_PORT: "12 Commercial Street, Portland, ME 04101",
+    BAYSIDE: "3 Kennebec Street, Portland, ME 04101",
 }
 
 # location: weekdays (0 is Monday), opens, closes
 OPENING_HOURS = [
-    (MAIN, (0, 1, 2, 4), time(8), time(18)),
-    (MAIN, (3,), time(8), time(20, 30)),
-    (MAIN, (5,), time(9), time(13)),
-    (NORTH, (0, 1, 2, 3, 4), time(8, 30), time(17)),
+    (OLD_PORT, (0, 1, 2, 4), time(8), time(18)),
+    (OLD_PORT, (3,), time(8), time(20, 30)),
+    (OLD_PORT, (5,), time(9), time(13)),
+    (BAYSIDE, (0, 1, 2, 3, 4), time(8, 30), time(17)),
 ]
 
 # label: specialty, words, minutes, buffer after, what to bring, mode, price in cents
@@ -64,15 +62,15 @@ LATE = (time(13), time(20, 30))
 
 # title, given name, family name: specialties, visit types, [(location, weekdays, (from, until))], minutes between starts
 PRACTITIONERS: list[tuple[str, str, str, list[str], list[str], list[tuple[str, tuple[int, ...], tuple[time, time]]], int]] = [
-    ("Dr", "Maya", "Patel", ["primary_care"], ["Consultation", "Video consultation"], [(MAIN, WEEKDAYS, MORNING), (MAIN, WEEKDAYS, AFTERNOON)], 20),
-    ("Dr", "Lucia", "Romero", ["pediatrics"], ["Child visit"], [(MAIN, WEEKDAYS, MORNING), (MAIN, (0, 2, 4), AFTERNOON), (MAIN, (5,), (time(9), time(13)))], 30),
-    ("Dr", "Samir", "Haddad", ["dermatology"], ["Skin consultation"], [(MAIN, (0, 1, 3), MORNING), (MAIN, (0, 1), AFTERNOON), (MAIN, (3,), LATE)], 20),
-    ("Dr", "Grace", "Lee", ["dentistry"], ["Dental check", "Cleaning"], [(MAIN, WEEKDAYS, MORNING), (MAIN, (0, 1, 2), AFTERNOON)], 10),
-    ("Dr", "James", "Okafor", ["cardiology"], ["Heart consultation"], [(MAIN, (1, 3), MORNING), (MAIN, (1,), AFTERNOON)], 30),
-    ("Dr", "Anna", "Lindqvist", ["obgyn"], ["Women's health visit"], [(NORTH, (0, 1, 3), (time(9), time(15)))], 30),
-    ("Dr", "Ingrid", "Olsen", ["dermatology"], ["Skin consultation"], [(NORTH, (2, 3, 4), (time(9), time(16)))], 20),
-    ("Dr", "Tom", "Becker", ["primary_care", "internal_medicine"], ["Consultation"], [(NORTH, WEEKDAYS, (time(8, 30), time(12, 30))), (NORTH, (0, 2), AFTERNOON)], 20),
-    ("Dr", "Wei", "Zhang", ["ophthalmology"], ["Eye exam"], [(NORTH, (1, 2, 4), (time(9), time(16)))], 30),
+    ("Dr", "Maya", "Patel", ["primary_care"], ["Consultation", "Video consultation"], [(OLD_PORT, WEEKDAYS, MORNING), (OLD_PORT, WEEKDAYS, AFTERNOON)], 20),
+    ("Dr", "Lucia", "Romero", ["pediatrics"], ["Child visit"], [(OLD_PORT, WEEKDAYS, MORNING), (OLD_PORT, (0, 2, 4), AFTERNOON), (OLD_PORT, (5,), (time(9), time(13)))], 30),
+    ("Dr", "Samir", "Haddad", ["dermatology"], ["Skin consultation"], [(OLD_PORT, (0, 1, 3), MORNING), (OLD_PORT, (0, 1), AFTERNOON), (OLD_PORT, (3,), LATE)], 20),
+    ("Dr", "Grace", "Lee", ["dentistry"], ["Dental check", "Cleaning"], [(OLD_PORT, WEEKDAYS, MORNING), (OLD_PORT, (0, 1, 2), AFTERNOON)], 10),
+    ("Dr", "James", "Okafor", ["cardiology"], ["Heart consultation"], [(OLD_PORT, (1, 3), MORNING), (OLD_PORT, (1,), AFTERNOON)], 30),
+    ("Dr", "Anna", "Lindqvist", ["obgyn"], ["Women's health visit"], [(BAYSIDE, (0, 1, 3), (time(9), time(15)))], 30),
+    ("Dr", "Ingrid", "Olsen", ["dermatology"], ["Skin consultation"], [(BAYSIDE, (2, 3, 4), (time(9), time(16)))], 20),
+    ("Dr", "Tom", "Becker", ["primary_care", "internal_medicine"], ["Consultation"], [(BAYSIDE, WEEKDAYS, (time(8, 30), time(12, 30))), (BAYSIDE, (0, 2), AFTERNOON)], 20),
+    ("Dr", "Wei", "Zhang", ["ophthalmology"], ["Eye exam"], [(BAYSIDE, (1, 2, 4), (time(9), time(16)))], 30),
 ]  # fmt: skip
 
 # key, label on the page, phone, [(name, birth date, relationship)], specialty of a visit they have
@@ -141,7 +139,7 @@ def _make_clinic(session: Session) -> None:
         for label, (specialty, words, minutes, buffer, preparation, mode, price) in VISIT_TYPES.items()
     }
     for title, given, family, skills, kinds, hours, minutes in PRACTITIONERS:
-        doctor = _insert(session, practitioners, title=title, given_name=given, family_name=family)
+        doctor = _insert(session, practitioners, title=title, given_name=given, family_name=family, video_url=f"https://video.example/{family.lower()}")
         session.execute(insert(practitioner_specialties), [{"practitioner_id": doctor, "specialty": code} for code in skills])
         session.execute(
             insert(practitioner_visit_types),
@@ -176,12 +174,11 @@ def _holidays(year: int) -> list[tuple[date, str]]:
 
 
 def _make_specialties(session: Session) -> None:
-    with files("core.scheduling").joinpath("specialties.csv").open(encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
-    session.execute(insert(specialties), [{"code": row["code"], "label": row["label"]} for row in rows])
+    known = vocabulary.specialties("en")
+    session.execute(insert(specialties), [{"code": each.code, "label": each.label} for each in known])
     session.execute(
         insert(specialty_words),
-        [{"specialty": row["code"], "language": row["lang"], "words": row["words"].split("|")} for row in rows],
+        [{"specialty": each.code, "language": "en", "words": list(each.words)} for each in known],
     )
 
 

@@ -1,12 +1,10 @@
 """Everything on one machine: database, web, worker and sender, started and stopped together."""
 
 import contextlib
-import errno
 import fcntl
 import http.client
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -18,6 +16,7 @@ from typing import IO
 from core.config import Settings, as_environment
 from frontdesk import embedded_postgres, lifeline
 from frontdesk.errors import CannotRun
+from frontdesk.ports import wait_for_port
 
 GRACE = 10  # seconds between SIGTERM and SIGKILL
 READY_TIMEOUT = 60
@@ -41,7 +40,8 @@ def main(settings: Settings) -> None:
     for number in STOPPING:  # Ctrl-C too, as a shell's background job is born deaf to it
         signal.signal(number, signal.default_int_handler)
     with _the_only_run(settings) as after_a_kill, contextlib.suppress(KeyboardInterrupt):
-        _check_port(settings, patience=5 if after_a_kill else 0)
+        # The processes of a killed run need a moment to go.
+        wait_for_port(settings, patience=5 if after_a_kill else 0)
         with _database(settings) as url, _log_of(settings) as log:
             _fill(settings, url)
             known = as_environment(settings.model_copy(update={"database_url": url}))
@@ -202,32 +202,6 @@ def _fill(settings: Settings, url: str) -> None:
 def _log_of(settings: Settings) -> Iterator[IO[bytes]]:
     with (settings.var_dir / "frontdesk.log").open("ab") as log:
         yield log
-
-
-def _check_port(settings: Settings, patience: float) -> None:
-    """Make sure that the port is ours to take; the processes of a killed run need a moment to go."""
-    deadline = time.monotonic() + patience
-    while error := _binding_error(settings):
-        if error.errno != errno.EADDRINUSE:
-            raise CannotRun(
-                f"{settings.http_host}:{settings.http_port} cannot be listened on ({error.strerror}): "
-                "change HTTP_HOST or HTTP_PORT."
-            )
-        if time.monotonic() > deadline:
-            raise CannotRun(
-                f"Port {settings.http_port} is in use by another program: stop that, or choose another port, "
-                f"for example HTTP_PORT={settings.http_port % 65535 + 1}."
-            )
-        time.sleep(0.2)
-
-
-def _binding_error(settings: Settings) -> OSError | None:
-    family = socket.AF_INET6 if ":" in settings.http_host else socket.AF_INET
-    try:
-        socket.create_server((settings.http_host, settings.http_port), family=family).close()
-    except OSError as error:
-        return error
-    return None
 
 
 def _is_healthy(settings: Settings) -> bool:

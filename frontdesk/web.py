@@ -8,12 +8,14 @@ from granian.log import LogLevels
 
 from core.config import Settings, as_environment
 from frontdesk import lifeline
+from frontdesk.ports import wait_for_port
 
 THREADS = 8  # a web-chat POST keeps one for up to 250 ms while it waits for its reply
 
 
 def main(settings: Settings) -> None:
     """Answer HTTP until told to stop."""
+    wait_for_port(settings, patience=3)  # one that died before us may be on its way out
     # Granian serves from a child, which must not outlive us and reads its settings itself.
     os.environ.update({**lifeline.environment(), **as_environment(settings)})
     Granian(

@@ -20,7 +20,7 @@ class Web(Flask):
 
     def log_exception(self, exc_info: Any) -> None:
         """Flask would write the exception's message, which may quote a patient."""
-        log.error("request_failed", method=request.method, path=request.path, exc_info=True)
+        log.error("request_failed", method=request.method, path=request.path, exc_info=exc_info)
 
 
 def create_app(settings: Settings | None = None, chat: WebChat | None = None) -> Flask:

@@ -24,7 +24,7 @@ from bot.events import (
     SlotsFound,
     Turn,
 )
-from bot.flows.wording import PERSON, described, first, first_name, offers, reply, slot_facts, visit_facts
+from bot.flows.wording import PERSON, described, first, first_name, in_common, offers, reply, slot_facts, visit_facts
 from bot.messages import Choice, Day, ForPatient, Happened, Mean, Moment, MoreTimes, OtherDay, Pick, Reply, Say, Undo, Want, Wish
 from bot.state import Draft, State, Step
 from bot.understanding.meaning import Meaning
@@ -275,9 +275,12 @@ def offer(state: State, found: SlotsFound, facts: Facts) -> Turn:
         return Turn(replace(state, stack=("booking.day",)), (reply(key, {}, [PERSON]),))
     choices = _offers(state, found, facts)
     key = "booking.offer" if found.exact else "booking.offer_nearest"
-    values = described(found.slots[0], facts) | {"wish": Wish(found.wanted.when), "count": len(found.slots)}
-    says = [Say(key + ("_for" if draft.patient else ""), values | {"patient": first_name(draft.patient, facts)})]
-    return Turn(replace(state, stack=("booking.time",)), (Reply(tuple(says), tuple(choices)),))
+    values = {
+        "count": len(found.slots),
+        "details": in_common(found.slots, draft.patient, facts),
+        "wish": Wish(found.wanted.when),
+    }
+    return Turn(replace(state, stack=("booking.time",)), (reply(key, values, choices),))
 
 
 def _offers(state: State, found: SlotsFound, facts: Facts) -> list[Choice]:
@@ -410,8 +413,6 @@ def booked(state: State, event: Booked, facts: Facts) -> Turn:
     if not event.already:
         if kind.preparation:
             says.append(Say("booking.preparation", values))
-        if kind.mode == "video":
-            says.append(Say("booking.video", values))
         says.append(Say("booking.can_undo"))
     happened = () if event.already else (Happened("booked", visit_facts(visit, facts)),)
     choices = () if event.already else (Choice(Say("choice.undo"), undo),)
@@ -429,8 +430,8 @@ def refused(state: State, event: Refused, facts: Facts) -> Turn:
     if not event.slots:
         return Turn(replace(state, stack=("booking.day",)), (said, reply("booking.which_day")))
     choices = _offers(state, SlotsFound(draft.wanted(), event.slots, exact=False), facts)
-    values = described(event.slots[0], facts) | {"count": len(event.slots)}
-    return Turn(replace(state, stack=("booking.time",)), (said, Reply((Say("booking.offer_free", values),), tuple(choices))))
+    values = {"count": len(event.slots), "details": in_common(event.slots, draft.patient, facts)}
+    return Turn(replace(state, stack=("booking.time",)), (said, reply("booking.offer", values, choices)))
 
 
 STEPS = (

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from bot.events import Facts, Turn
-from bot.messages import CallPerson, Choice, Happened, Money, Moment, Pick, Reply, Say, Value
+from bot.messages import CallPerson, Choice, Happened, Money, Moment, Parts, Pick, Reply, Say, Value
 from core.scheduling.slots import Slot
 from core.scheduling.visits import Visit
 
@@ -36,15 +36,35 @@ def described(slot: Slot, facts: Facts) -> dict[str, Value]:
     """Everything a sentence may want to say of a slot."""
     place = facts.directory.location[slot.location_id]
     kind = facts.directory.visit_type[slot.visit_type_id]
+    practitioner = facts.directory.practitioner[slot.practitioner_id]
     return {
-        "doctor": facts.directory.practitioner[slot.practitioner_id].display_name,
+        "doctor": practitioner.display_name,
         "visit_type": kind.label,
         "place": place.name,
-        "address": place.address,
+        "where": Say("where.place", {"place": place.name, "address": place.address})
+        if kind.mode == "in_person"
+        else Say("where.video", {"link": practitioner.video_url})
+        if practitioner.video_url
+        else Say("where.video_later"),
         "when": moment(slot, facts),
         "preparation": kind.preparation,
         "price": "" if kind.price is None or kind.currency is None else Money(kind.price, kind.currency),
     }
+
+
+def in_common(slots: Sequence[Slot], patient: int | None, facts: Facts) -> Parts:
+    """What several offers have in common: what for, with whom, where, for whom. The rest stands in their labels."""
+    values = described(slots[0], facts) | {"patient": first_name(patient, facts)}
+    kinds = {slot.visit_type_id for slot in slots}
+    video = facts.directory.visit_type[slots[0].visit_type_id].mode == "video"
+    pieces = {
+        "part.visit_type": len(kinds) == 1,
+        "part.doctor": len({slot.practitioner_id for slot in slots}) == 1,
+        "part.video": len(kinds) == 1 and video,
+        "part.place": len({slot.location_id for slot in slots}) == 1 and not video,
+        "part.patient": patient is not None,
+    }
+    return Parts(tuple(Say(key, values) for key, is_common in pieces.items() if is_common))
 
 
 def first_name(patient: int | None, facts: Facts) -> str:

@@ -40,7 +40,7 @@ def understand(text: str, context: Context) -> Meaning:
         locations=named.locations,
         patients=named.patients,
         someone_else=not named.patients and _says(heard, lexicon, "someone_else"),
-        myself=_says(heard, lexicon, "myself"),
+        myself=_says(heard, lexicon, "myself") or lexicon.people_phrases["myself_alone"].whole(heard),
         when=times.when,
         readings=times.readings,
         impossible_date=times.impossible,

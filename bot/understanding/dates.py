@@ -6,7 +6,7 @@ from datetime import date, datetime, time, timedelta
 from itertools import groupby, islice, product
 from typing import Any, cast
 
-import dateparser  # type: ignore[import-untyped]
+import dateparser
 
 from bot.understanding.clocks import CLOCK_RULES, HOURS_RULES, Hours, Time, complement, possible
 from bot.understanding.days import DAY_RULES, EXCLUSION_RULES, PIECE_RULES, SPAN_RULES, Days, one, single

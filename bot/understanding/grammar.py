@@ -8,14 +8,13 @@ from typing import Any
 
 from bot.understanding.scan import Token
 
-KINDS = (
-    # what stands in the text
+_IN_THE_TEXT = (
     "unknown weekday shy_weekday weekdays month shy_month day_month number numeral long_number ordinal rank year date "
     "clock fraction meridiem part unit day holiday edge this next last of in ago hence since week_of weekend every "
-    "from between and or to until on_the after before by around at past ish oclock not no first any "
-    # what the rules make of it
-    "days hours instant recurring excluded greeting told impossible"
-).split()
+    "from between and or to until on_the after before by around at past ish oclock not no first any greeting"
+)
+_MADE_BY_RULES = "days hours instant recurring excluded told impossible"
+KINDS = f"{_IN_THE_TEXT} {_MADE_BY_RULES}".split()
 _LETTERS = {kind: chr(0x100 + place) for place, kind in enumerate(KINDS)}
 _NAME = re.compile(r"[a-z_]+")
 

@@ -20,7 +20,7 @@ def answer(words: str, lexicon: Lexicon) -> Literal["yes", "no"] | None:
     answers = lexicon.answers
     if answers["neither"].whole(words):
         return None
-    core = " ".join(_trimmed(words.split(), lexicon))
+    core = " ".join(_trimmed(words.split(), lexicon)) or words.partition(" ")[0]
     for form in (core, words):
         if form and (answers["yes_alone"].whole(form) or answers["yes"].whole(form)):
             return "yes"

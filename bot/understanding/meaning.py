@@ -12,7 +12,9 @@ __all__ = ["Context", "DayRange", "Entity", "Intent", "Meaning", "TimeRange", "W
 
 Intent = Literal[
     "book",
-    "cancel",  # "cancel", "cancel my appointment": which one of the two the dialog decides
+    "cancel",  # in the middle of a booking that booking, otherwise a visit
+    "cancel_visit",  # "cancel my appointment"
+    "move",  # "reschedule my appointment"
     "visits",  # "when is my appointment?"
     "undo",
     "more",  # "other times", "something later"

@@ -43,7 +43,8 @@ class Vocabulary(Generic[K]):
     def add(self, phrase: str, key: K) -> None:
         for words in {plain(phrase), plain(phrase.replace("-", ""))} - {""}:
             keys: tuple[K, ...] = self.phrases.get(words, ())
-            self.phrases[words] = keys if key in keys else (*keys, key)
+            if key not in keys:
+                self.phrases[words] = keys + (key,)  # noqa: RUF005 - unpacking loses the type
             self.longest = max(self.longest, words.count(" ") + 1)
             if len(words) >= 7 and " " not in words and not keys:
                 self.long_words.append(words)

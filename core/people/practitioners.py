@@ -12,6 +12,7 @@ practitioners = Table(
     Column("given_name", Text, nullable=False),
     Column("family_name", Text, nullable=False),
     Column("seats", SmallInteger, nullable=False, server_default="1"),  # patients at the same time
+    Column("video_url", Text),  # where their video visits take place
     Column("is_active", Boolean, nullable=False, server_default=text("true")),
     CheckConstraint("seats >= 1", name="seats"),
 )

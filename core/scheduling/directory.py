@@ -51,6 +51,7 @@ class Practitioner:
     family_name: str
     specialties: tuple[str, ...]
     visit_types: tuple[int, ...]
+    video_url: str | None = None
     is_active: bool = True
 
     @property
@@ -144,7 +145,7 @@ def load(session: Session, language: str = "en") -> Directory:
     hours = rows(select(weekly_hours.c.local_start, weekly_hours.c.local_end))
     clinic = rows(select(organization))
     people = [
-        Practitioner(r.id, r.title, r.given_name, r.family_name, skills[r.id], offered[r.id], r.is_active)
+        Practitioner(r.id, r.title, r.given_name, r.family_name, skills[r.id], offered[r.id], r.video_url, r.is_active)
         for r in rows(select(practitioners).order_by(practitioners.c.id))
     ]
     return Directory(

@@ -62,6 +62,7 @@ CREATE TABLE practitioners (
     given_name TEXT NOT NULL,
     family_name TEXT NOT NULL,
     seats SMALLINT DEFAULT '1' NOT NULL,
+    video_url TEXT,
     is_active BOOLEAN DEFAULT true NOT NULL,
     CONSTRAINT practitioners_pkey PRIMARY KEY (id),
     CONSTRAINT practitioners_seats_check CHECK (seats >= 1)

@@ -38,9 +38,9 @@ def echo(text: str) -> Sequence[tuple[str, Sequence[str]]]:
 
 
 class FakeWebChat(WebChat):
-    """Answers with `answer(text)`, after `delay` seconds; raises and is not ready while `broken`."""
+    """Answers with `answer(text)` after `delay` seconds, or when told to; raises and is not ready while `broken`."""
 
-    def __init__(self, answer: Answer = echo, personas: Sequence[Persona] = (), delay: float = 0) -> None:
+    def __init__(self, answer: Answer = echo, personas: Sequence[Persona] = (), delay: float | None = 0) -> None:
         self.answer = answer
         self.delay = delay
         self.broken = False
@@ -63,10 +63,10 @@ class FakeWebChat(WebChat):
             self.received.append(Received(visitor, message_id, text, choice, label, seen))
             said = text if text is not None else label or ""
             talk.waiting.append(Line(None, "patient", message_id, said, (), datetime.now(UTC)))
-        if self.delay:
-            threading.Timer(self.delay, self.reply, (visitor,)).start()
-        else:
+        if self.delay == 0:
             self.reply(visitor)
+        elif self.delay is not None:
+            threading.Timer(self.delay, self.reply, (visitor,)).start()
 
     def reply(self, visitor: str) -> None:
         """Answer the oldest message that waits."""

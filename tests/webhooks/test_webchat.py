@@ -37,7 +37,7 @@ def test_a_message_is_stored_and_its_reply_comes_back_at_once(client: FlaskClien
 
 
 def test_a_slow_reply_is_not_waited_for(client: FlaskClient, chat: FakeWebChat) -> None:
-    chat.delay = 60
+    chat.delay = None
     answer = say(client).get_json()
     assert (answer["cursor"], answer["waiting"]) == (0, True)
     assert [(line["seq"], line["id"]) for line in answer["lines"]] == [(None, "message-1")]
@@ -85,6 +85,8 @@ def test_two_browsers_have_two_chats(chat: FakeWebChat, client: FlaskClient) -> 
 # What is refused
 
 HUGE = "1" + "0" * 5000
+LONG = "a" * 65
+DEEP = "[" * 20_000 + "]" * 20_000
 BAD_JSON = [
     "",
     "null",
@@ -99,12 +101,12 @@ BAD_JSON = [
     '{"id": "message-1", "after": -1, "text": "a"}',
     '{"id": "message-1", "after": "0", "text": "a"}',
     '{"id": "message-1", "after": 1.5, "text": "a"}',
-    '{"id": "message-1", "after": %s, "text": "a"}' % HUGE,
+    f'{{"id": "message-1", "after": {HUGE}, "text": "a"}}',
     '{"id": "message 1", "after": 0, "text": "a"}',
     '{"id": "message-1\\n", "after": 0, "text": "a"}',
-    '{"id": "%s", "after": 0, "text": "a"}' % ("a" * 65),
+    f'{{"id": "{LONG}", "after": 0, "text": "a"}}',
     '{"id": "message-1", "after": 0, "choice": "two words"}',
-    '{"id": "message-1", "after": 0, "text": %s}' % ("[" * 20_000 + "]" * 20_000),
+    f'{{"id": "message-1", "after": 0, "text": {DEEP}}}',
     "[" * 30_000,
 ]
 
@@ -213,7 +215,9 @@ def test_beginning_changes_the_token(client: FlaskClient, chat: FakeWebChat) -> 
     answer = client.post("/chat/begin", data={"persona": "maria"})
     after = client.get_cookie("chat")
     assert (answer.status_code, answer.location, chat.begun) == (303, "/chat", [None, "maria"])
-    assert before and after and before.value != after.value
+    assert before is not None
+    assert after is not None
+    assert before.value != after.value
 
 
 @pytest.mark.parametrize("token", ["", "short", "a" * 65, "../" * 15, "é" * 43])

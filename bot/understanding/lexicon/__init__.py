@@ -75,7 +75,7 @@ def load(language: str) -> Lexicon:
         unless={intent: frozenset(others) for intent, others in intents["unless"].items()},
         choice={name: frozenset(words) for name, words in data["choice"].items()},
         people={name: tuple(words) for name, words in data["people"].items()},
-        people_phrases={name: Phrases(data["people"][name]) for name in ("myself", "someone_else")},
+        people_phrases={name: Phrases(data["people"][name]) for name in ("myself", "myself_alone", "someone_else")},
         polite=frozenset(intents["polite"]),
         terms=_by_first_word(_terms(data["time"])),
         shy=frozenset(data["time"]["shy"]),

@@ -26,8 +26,9 @@ HARMLESS = [
 
 INTENTS: list[tuple[str, tuple[str, ...]]] = [
     ("cancel", ("cancel",)),
-    ("cancel my appointment", ("cancel",)),
-    ("I can't make it on Friday", ("cancel",)),
+    ("cancel my appointment", ("cancel_visit",)),
+    ("I can't make it on Friday", ("cancel_visit",)),
+    ("can I reschedule my appointment", ("move",)),
     ("when is my visit", ("visits",)),
     ("When's my next appointment?", ("visits",)),
     ("what time do you open", ("hours",)),
@@ -134,6 +135,8 @@ NAMED: list[tuple[str, dict[str, Any]]] = [
     ("for my son", {"someone_else": True}),
     ("for Leo", {"patients": (7,)}),
     ("it's for me", {"myself": True}),
+    ("me", {"myself": True}),
+    ("can you tell me more", {}),
     (
         "cleaning with Dr Lee Tuesday morning for my son Leo",
         {"visit_types": (1,), "practitioners": (1,), "patients": (7,)},
