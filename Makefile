@@ -6,6 +6,7 @@ STAMPS := .venv/.stamps
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
+.NOTPARALLEL:
 .PHONY: help run install test check test-db test-debian-postgres chromium format lint lock clean
 
 help:
@@ -82,12 +83,13 @@ $(STAMPS)/venv:
 	@mkdir -p $(STAMPS) && touch $@
 
 $(STAMPS)/uv: requirements-uv.lock $(STAMPS)/venv
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-uv.lock \
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-uv.lock 2>/dev/null \
 		|| echo "uv cannot be had here; pip does the same, more slowly."
 	@touch $@
 
 # install,<file of requirements>: exactly what the file names, then the project itself as it stands here.
 define install
+	@echo "Installing what $(1) names ..."
 	@if [ -x $(BIN)/uv ]; then pip="$(BIN)/uv pip install --python $(BIN)/python"; \
 		else pip="$(BIN)/python -m pip install --disable-pip-version-check"; fi; \
 	$$pip --quiet --require-hashes -r $(1) && $$pip --quiet --no-deps --no-build-isolation --editable .

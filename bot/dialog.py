@@ -5,6 +5,7 @@ and last a misunderstanding, which ends with a person.
 """
 
 from collections.abc import Callable, Iterable
+from datetime import datetime
 from typing import Any
 
 from msgspec.structs import replace
@@ -49,11 +50,17 @@ from bot.messages import (
 )
 from bot.state import Draft, State
 from bot.understanding.meaning import Meaning
+from core.scheduling.wishes import When
 
 TRAIL = 6  # how many steps "back" remembers
 PATIENCE = 3  # misunderstandings before a person is called
 
 _BOOKING_REFUSALS = {"slot_taken", "patient_busy", "too_many_visits"}
+_IDENTITY = {"booking.name", "booking.birth_date", "booking.contact"}  # where nearly any words may be the answer
+
+
+EMERGENCY = Reply((Say("emergency"),))
+"""Said first, in every state, whoever owns the conversation."""
 
 
 def advance(state: State, event: Event, facts: Facts) -> Turn:
@@ -84,8 +91,7 @@ def _said(state: State, said: Said, facts: Facts) -> Turn:
     if not state.greeted and state.step is None and not said.meaning.emergency and turn.request is None:
         turn = _greeted(turn)
     if said.meaning.emergency:
-        warning = Reply((Say("emergency"),))
-        return Turn(turn.state, (warning, *turn.replies), turn.request, (*turn.handoffs, "emergency"))
+        return Turn(turn.state, (EMERGENCY, *turn.replies), turn.request, (*turn.handoffs, "emergency"))
     return turn
 
 
@@ -98,7 +104,7 @@ def _greeted(turn: Turn) -> Turn:
 
 def _heard(state: State, said: Said, facts: Facts) -> Turn:
     meaning = said.meaning
-    chosen = _chosen(said, facts)
+    chosen = _chosen(state, said, facts)
     if chosen is not None:
         return _chose(state, Chose(chosen.action), facts)
     for intent in meaning.intents:
@@ -132,19 +138,20 @@ def _without_changing(state: State) -> State:
 # --- answering what is on offer --------------------------------------------------------------------------------------
 
 
-def _chosen(said: Said, facts: Facts) -> Choice | None:
+def _chosen(state: State, said: Said, facts: Facts) -> Choice | None:
     """The choice of the open prompt that these words mean, if they mean exactly one."""
     meaning, choices = said.meaning, said.choices
     options = [choice for choice in choices if choice.kind == "option"]
     if meaning.number is not None:
         return by_digit(choices).get(meaning.number)
-    if meaning.ordinal is not None and options:
-        place = meaning.ordinal if meaning.ordinal < 0 else meaning.ordinal - 1
-        return options[place] if -len(options) <= place < len(options) else None
+    if state.step in _IDENTITY:
+        return None
+    if meaning.ordinal is not None and 1 <= abs(meaning.ordinal) <= len(options):
+        return options[meaning.ordinal if meaning.ordinal < 0 else meaning.ordinal - 1]
     if "more" in meaning.intents:
         return _only(choice for choice in choices if isinstance(choice.action, MoreTimes))
     if meaning.answer == "yes" and not booking.tells(meaning):
-        return _only(options)
+        return _only(choice for choice in options if isinstance(choice.action, Pick | Mean))
     named = [choice for choice in options if _names(choice.action, meaning, facts)]
     return _only(named)
 
@@ -157,12 +164,10 @@ def _only(choices: Iterable[Choice]) -> Choice | None:
 def _names(action: Action, meaning: Meaning, facts: Facts) -> bool:
     """Whether a message names what this choice stands for: its time, its person, its visit."""
     match action:
-        case Pick(slot, _) if meaning.when is not None and not _says_who(meaning):
+        case Pick(slot, _) if not _says_who(meaning):
             local = moment(slot, facts).local
-            when = meaning.when
-            if when.at is None and not when.days and not when.weekdays:
-                return False
-            return when.fits(local) and (when.at is None or local.time() == when.at)
+            readings = meaning.readings if meaning.when is None else (meaning.when,)
+            return any(_points_at(local, reading) for reading in readings)
         case CancelVisit():
             return False
         case ForPatient(patient):
@@ -171,9 +176,15 @@ def _names(action: Action, meaning: Meaning, facts: Facts) -> bool:
             return (practitioner is not None and meaning.practitioners == (practitioner,)) or (
                 specialty is not None and meaning.specialties == (specialty,) and not booking.tells(_only_specialty(meaning))
             )
-        case Mean(when):
-            return meaning.when is not None and meaning.when == when
+        case Mean(readings):
+            return meaning.when is not None and all(booking.agrees(meaning.when, reading) for reading in readings)
     return False
+
+
+def _points_at(local: datetime, when: When) -> bool:
+    """Whether a wish names this very time, or at least its day."""
+    says_which = when.at is not None or bool(when.days or when.weekdays)
+    return says_which and when.fits(local) and when.at in (None, local.time())
 
 
 def _says_who(meaning: Meaning) -> bool:
@@ -270,8 +281,6 @@ def _back(state: State, _said: Said, facts: Facts) -> Turn:
     if not state.trail:
         return first([reply("nothing_before")], _resume_or_ask(state, facts))
     earlier = replace(state.trail[-1], hold=None)
-    if earlier.slot is not None and state.draft.slot is None:
-        earlier = replace(earlier, slot=None)
     return booking.go_on(replace(state, draft=earlier, trail=state.trail[:-1]), facts)
 
 
@@ -309,7 +318,7 @@ def _cannot_be(state: State, meaning: Meaning, facts: Facts) -> Turn:
         said = reply("date_over", {"date": meaning.past_date})
     else:
         said = reply("no_such_practitioner", {"name": meaning.unknown_practitioner or ""})
-    if state.step in ("booking.name", "booking.birth_date", "booking.contact") or not state.draft.says_what:
+    if state.step in _IDENTITY or not state.draft.says_what:
         return _understood(first([said], _resume_or_ask(state, facts)))
     return _understood(first([said], booking.other_day(state)))
 

@@ -112,9 +112,9 @@ class ForPatient(msgspec.Struct, frozen=True, tag="for"):
 
 
 class Mean(msgspec.Struct, frozen=True, tag="mean"):
-    """This is what the doubtful time meant."""
+    """This is what the doubtful time meant: one reading, or those that are left."""
 
-    when: When
+    readings: tuple[When, ...]
 
 
 class CancelVisit(msgspec.Struct, frozen=True, tag="cancel"):

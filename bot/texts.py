@@ -72,7 +72,7 @@ class _Sentence(Formatter):
         return _CLINIC[field_name](self), field_name
 
     def format_field(self, value: Value, format_spec: str) -> str:
-        """A value in words; `format_spec` is short, day or time for moments."""
+        """A value in words; `format_spec` is short, day or time for moments, full for days, on for wishes."""
         match value:
             case Moment():
                 return self.moment(value, format_spec)
@@ -83,7 +83,7 @@ class _Sentence(Formatter):
             case Parts(says):
                 return ", ".join(say(part, self.language, self.directory) for part in says)
             case Wish(when):
-                return self.wish(when)
+                return self.wish(when, format_spec)
             case Money(amount, currency):
                 whole = amount / 10 ** get_currency_precision(currency)
                 return format_currency(whole, currency, locale=self.locale)
@@ -93,6 +93,8 @@ class _Sentence(Formatter):
     def day(self, on: date, style: str = "") -> str:
         if style == "short":
             return _plain(format_skeleton("MMMEd", on, locale=self.locale))
+        if style == "full":
+            return _plain(format_date(on, "long", locale=self.locale))
         return _plain(format_date(on, _without_year(self.locale.date_formats["full"].pattern), locale=self.locale))
 
     def time(self, at: time | datetime) -> str:
@@ -107,10 +109,12 @@ class _Sentence(Formatter):
         worded = pattern.format(day=self.day(moment.local.date(), style), time=self.time(moment.local))
         return worded if moment.zone is None else f"{worded} ({moment.zone})"
 
-    def wish(self, when: When) -> str:
+    def wish(self, when: When, style: str = "") -> str:
         days = [self._days(days) for days in when.days]
         days += [get_day_names("wide", locale=self.locale)[weekday] for weekday in when.weekdays]
         parts = [format_list(days, "or", locale=self.locale)] if days else []
+        if style == "on" and parts and all(days.start and days.end for days in when.days):
+            parts = [self._word("format.on", days=parts[0])]
         if when.at is not None:
             parts.append(self._word("format.at", time=self.time(when.at)))
         for times in when.times:

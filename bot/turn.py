@@ -75,9 +75,9 @@ class Answering:
     manner: Manner
 
     @property
-    def desk(self) -> booking.Desk:
-        """On whose behalf time is taken."""
-        return booking.Desk(self.session, self.directory, self.turn.conversation_id, self.turn.now)
+    def desk(self) -> slots.Asker:
+        """On whose behalf time is looked for and taken."""
+        return slots.Asker(self.session, self.directory, self.turn.conversation_id, self.turn.now)
 
     @property
     def known(self) -> tuple[patients.Patient, ...]:
@@ -100,7 +100,10 @@ def answer(answering: Answering, inbound: Inbound | None) -> None:
     facts = answering.facts
     event = _event(answering, state, inbound, facts)
     failpoints.reach("turn.before_dialog")
-    state, replies, reasons = _converse(answering, state, event, facts)
+    if turn.staff_id is None:
+        state, replies, reasons = _converse(answering, state, event, facts)
+    else:
+        replies, reasons = _beside_staff(event)
     failpoints.reach("turn.before_write")
     _write(answering, state, replies, reasons)
     failpoints.reach("turn.before_commit")
@@ -124,6 +127,13 @@ def _converse(
         else:
             event = _perform(answering, step.request, state)
     raise Circle
+
+
+def _beside_staff(event: Event) -> tuple[list[Reply], list[str]]:
+    """Staff have taken over and answer themselves; only the emergency text is sent all the same."""
+    if isinstance(event, Said) and event.meaning.emergency:
+        return [dialog.EMERGENCY], ["emergency"]
+    return [], []
 
 
 # --- what happened ---------------------------------------------------------------------------------------------------
@@ -178,17 +188,14 @@ def _perform(answering: Answering, request: Request, state: State) -> Event:
         return _PERFORM[type(request)](answering, request)
     except SlotTaken as refusal:
         assert isinstance(request, HoldSlot | BookSlot)
-        near = slots.nearest(
-            answering.session, answering.directory, state.draft.wanted(), request.slot.start, answering.turn.now
-        )
-        return Refused(refusal.code, near)
+        return Refused(refusal.code, slots.nearest(answering.desk, state.draft.wanted(), request.slot.start))
     except Refusal as refusal:
         visit = request.visit if isinstance(request, Cancel | TakeBack) else None
         return Refused(refusal.code, visit=visit)
 
 
 def _find_slots(answering: Answering, request: FindSlots) -> Event:
-    found = slots.find(answering.session, answering.directory, request.wanted, answering.turn.now)
+    found = slots.find(answering.desk, request.wanted)
     return SlotsFound(request.wanted, found.slots, found.exact)
 
 

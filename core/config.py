@@ -132,18 +132,11 @@ def load_settings(env_file: Path = ENV_FILE) -> Settings:
     """The settings of this process, or SettingsError with everything that is wrong with them."""
     try:
         place = _Place(_env_file=env_file)
-        problems, files = [], [env_file]
-        if not place.database_url:
-            try:
-                files.insert(0, _keys_file(place.var_dir))
-            except OSError as error:
-                wanted = f"it must be a folder that can be written ({error.strerror})"
-                problems.append(f'VAR_DIR is "{place.var_dir}": {wanted}')
-        try:
-            settings = Settings(_env_file=files)
-        except ValidationError as invalid:
-            keys_matter = bool(place.database_url)
-            problems += [_in_words(error) for error in invalid.errors() if keys_matter or error["type"] != "missing"]
+        files, problems = _key_files(place)
+        settings = Settings(_env_file=[*files, env_file])
+    except ValidationError as invalid:
+        # Without a DATABASE_URL keys are missing only where they could not be made, and that has been said.
+        problems += [_in_words(error) for error in invalid.errors() if place.database_url or error["type"] != "missing"]
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(f"{getattr(error, 'filename', env_file)} cannot be read as text in UTF-8.") from None
     if problems:
@@ -155,6 +148,16 @@ def as_environment(settings: Settings) -> dict[str, str]:
     """What a child process needs in its environment to come to the same settings."""
     values = {name.upper(): getattr(settings, name) for name in Settings.model_fields}
     return {name: format_keyring(value) if isinstance(value, Keyring) else str(value) for name, value in values.items()}
+
+
+def _key_files(place: _Place) -> tuple[list[Path], list[str]]:
+    """The laptop's file of keys, where it is the one that counts; or what is wrong with its folder."""
+    if place.database_url:
+        return [], []
+    try:
+        return [_keys_file(place.var_dir)], []
+    except OSError as error:
+        return [], [f'VAR_DIR is "{place.var_dir}": it must be a folder that can be written ({error.strerror})']
 
 
 def _keys_file(var_dir: Path) -> Path:

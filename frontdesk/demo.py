@@ -21,7 +21,7 @@ from core.people.personas import personas
 from core.people.practitioners import practitioner_specialties, practitioners
 from core.scheduling import booking, directory, slots, vocabulary
 from core.scheduling.schedules import weekly_hours
-from core.scheduling.slots import Wanted
+from core.scheduling.slots import Asker, Wanted
 from core.scheduling.visit_types import practitioner_visit_types, specialties, specialty_words, visit_types
 
 NAME = "Harborview Clinic"
@@ -199,9 +199,10 @@ def _make_persona(
             identities.link(session, home.address_id, patient.id, relationship, SETUP)
     session.execute(insert(personas).values(key=key, label=label, place=place, address_id=home.address_id))
     if has_visit_with is not None:
-        clinic, now = directory.load(session), clock.now(session)
-        slot = slots.find(session, clinic, Wanted(specialty=has_visit_with), now + timedelta(days=3), limit=1).slots[0]
-        booking.book(booking.Desk(session, clinic, home.conversation_id, now), slot, known[0][0].id)
+        now = clock.now(session)
+        desk = Asker(session, directory.load(session), home.conversation_id, now)
+        later = Wanted(specialty=has_visit_with, after=now + timedelta(days=3))
+        booking.book(desk, slots.find(desk, later, limit=1).slots[0], known[0][0].id)
 
 
 def _insert(session: Session, table: Any, **values: Any) -> int:

@@ -199,10 +199,28 @@ def _ask_what(state: State, facts: Facts) -> Turn:
 
 
 def _ask_reading(state: State, _facts: Facts) -> Turn:
+    """First which day is meant, then which time: two concrete answers at once, not four."""
     readings = state.draft.readings
-    options = [Choice(Say("choice.reading", {"wish": Wish(reading)}), Mean(reading)) for reading in readings[:2]]
-    values = {"one": Wish(readings[0]), "other": Wish(readings[-1])}
-    return Turn(state, (reply("booking.which_reading", values, options),))
+    by_day: dict[When, tuple[When, ...]] = {}
+    for reading in readings:
+        day = When(days=reading.days, weekdays=reading.weekdays)
+        by_day[day] = (*by_day.get(day, ()), reading)
+    if 1 < len(by_day) < len(readings):
+        meanings = by_day
+    else:
+        meanings = {reading: (reading,) for reading in readings}
+    options = [Choice(Say("choice.reading", {"wish": Wish(wish)}), Mean(left)) for wish, left in meanings.items()]
+    one, *_, other = meanings
+    return Turn(state, (reply("booking.which_reading", {"one": Wish(one), "other": Wish(other)}, options),))
+
+
+def agrees(when: When, reading: When) -> bool:
+    """Whether an answer such as "the 13th", "am" or "8 in the evening" fits one reading of a doubtful time."""
+    return (
+        (not when.days or when.days == reading.days)
+        and (when.at is None or when.at == reading.at)
+        and (not when.times or (reading.at is not None and any(reading.at in times for times in when.times)))
+    )
 
 
 def _ask_whom(state: State, facts: Facts) -> Turn:
@@ -230,9 +248,11 @@ def _combined(old: When | None, new: When) -> When:
 
 
 def mean(state: State, chosen: Mean, facts: Facts) -> Turn:
-    """A choice between two readings of a time."""
-    draft = replace(state.draft, when=_combined(state.draft.when, chosen.when), readings=(), slot=None, hold=None)
-    return go_on(replace(state, draft=draft), facts)
+    """A choice between readings of a time; where several are left, one more question is."""
+    if len(chosen.readings) > 1:
+        return go_on(replace(state, draft=replace(state.draft, readings=chosen.readings)), facts)
+    when = _combined(state.draft.when, chosen.readings[0])
+    return go_on(replace(state, draft=replace(state.draft, when=when, readings=(), slot=None, hold=None)), facts)
 
 
 def _find(state: State, facts: Facts) -> Turn:
@@ -285,7 +305,7 @@ def offer(state: State, found: SlotsFound, facts: Facts) -> Turn:
 
 def _offers(state: State, found: SlotsFound, facts: Facts) -> list[Choice]:
     patient = state.draft.patient
-    later = replace(found.wanted, after=found.slots[-1].start)
+    later = replace(found.wanted, after=max(slot.start for slot in found.slots))
     return [
         *offers(found.slots, patient, facts),
         Choice(Say("choice.more_times"), MoreTimes(later, patient), kind="more"),
@@ -415,7 +435,8 @@ def booked(state: State, event: Booked, facts: Facts) -> Turn:
             says.append(Say("booking.preparation", values))
         says.append(Say("booking.can_undo"))
     happened = () if event.already else (Happened("booked", visit_facts(visit, facts)),)
-    choices = () if event.already else (Choice(Say("choice.undo"), undo),)
+    # Not an option with digit 1: the same digit sent twice would book and undo.
+    choices = () if event.already else (Choice(Say("choice.undo"), undo, kind="change"),)
     stack = tuple(step for step in state.stack if not step.startswith("booking."))
     rested = replace(state, stack=stack, draft=Draft(), trail=(), undoable=None if event.already else undo)
     return Turn(rested, (Reply(tuple(says), choices, happened),))

@@ -48,7 +48,7 @@ def cancelled(state: State, event: Cancelled, facts: Facts) -> Turn:
     said = reply(
         key,
         _values(event.visit, facts),
-        [Choice(Say("choice.undo"), undo)],
+        [Choice(Say("choice.undo"), undo, kind="change")],
         [Happened("cancelled", visit_facts(event.visit, facts))],
     )
     return Turn(replace(state, undoable=undo), (said,))

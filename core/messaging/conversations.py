@@ -61,6 +61,7 @@ class Turn:
     directory_version: int
     message: inbox.Message
     more: bool  # another message waits behind this one
+    staff_id: int | None  # who has taken over, and answers instead of us
 
     def sealed(self, place: str, clear: bytes) -> bytes:
         """Encrypt for a column of this conversation."""
@@ -85,7 +86,7 @@ _CLAIM_FRESH = _CLAIM.format(which="c.attempts = 0")
 _CLAIM_FAILED = _CLAIM.format(which="c.attempts > 0")
 
 _LOCK = f"""
-SELECT c.state, c.version, c.last_seq, k.id AS key_id, k.wrapped, {NOW} AS now,
+SELECT c.state, c.version, c.last_seq, c.staff_id, k.id AS key_id, k.wrapped, {NOW} AS now,
        (SELECT directory_version FROM organization) AS directory_version
 FROM conversations c JOIN data_keys k ON k.id = c.data_key_id
 WHERE c.id = %(id)s AND c.lease = %(lease)s FOR NO KEY UPDATE OF c
@@ -140,6 +141,7 @@ def lock(session: Session, vault: Vault, claimed: Claim) -> Turn | None:
         row.directory_version,
         message,
         len(messages) > 1,
+        row.staff_id,
     )
 
 

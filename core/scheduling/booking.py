@@ -29,15 +29,14 @@ from sqlalchemy.dialects.postgresql import TSTZRANGE, UUID, ExcludeConstraint
 from sqlalchemy.orm import Session
 
 from core import failpoints
-from core.compliance.audit import CLOCK, Actor, record
+from core.compliance.audit import CLOCK, record
 from core.database import metadata, run
 from core.errors import AlreadyCancelled, NoSuchVisit, PatientBusy, SlotTaken, TooLateToChange, TooManyVisits, UndoOver
 from core.messaging import inbox
 from core.scheduling import plans
 from core.scheduling.availability import Interval
-from core.scheduling.directory import Directory
 from core.scheduling.locks import lock
-from core.scheduling.slots import Slot, accepts, need
+from core.scheduling.slots import Asker, Slot, accepts, need
 
 HOLD = timedelta(minutes=10)
 UNDO = timedelta(minutes=10)
@@ -129,8 +128,15 @@ VALUES (%(status)s, %(practitioner_id)s, %(patient_id)s, %(visit_type_id)s, %(lo
 ON CONFLICT DO NOTHING RETURNING id
 """
 
+# Its one hold; and the time of a visit just cancelled, where the same conversation wants that very time again.
 _OWN_HOLDS = """
 SELECT id, practitioner_id, visit_type_id, location_id, lower(during) AS start, expires_at FROM appointments
+WHERE conversation_id = %(conversation_id)s AND status = 'pending'
+  AND (covers_id IS NULL OR (practitioner_id = %(practitioner_id)s AND blocked && tstzrange(%(start)s, %(end)s)))
+"""
+
+_RELEASE = """
+SELECT id, practitioner_id FROM appointments
 WHERE conversation_id = %(conversation_id)s AND status = 'pending' AND covers_id IS NULL
 """
 
@@ -182,24 +188,9 @@ WHERE id = %(id)s AND status = 'cancelled' AND NOT EXISTS (
 """
 
 
-@dataclass(frozen=True)
-class Desk:
-    """On whose behalf time is taken: a conversation, by its clock and with the clinic's directory at hand."""
-
-    session: Session
-    directory: Directory
-    conversation_id: int
-    now: datetime
-
-    @property
-    def actor(self) -> Actor:
-        """Who the audit names."""
-        return Actor("conversation", self.conversation_id)
-
-
-def hold(desk: Desk, slot: Slot, length: timedelta = HOLD) -> Hold:
+def hold(desk: Asker, slot: Slot, length: timedelta = HOLD) -> Hold:
     """Keep `slot` for a while, instead of anything this conversation held before; or raise SlotTaken and keep what was held."""
-    own = _own_holds(desk)
+    own = _own_holds(desk, slot)
     lock(desk.session, practitioners=[slot.practitioner_id, *(h.practitioner_id for h in own)])
     with _undone_if_refused(desk.session, own):
         _drop(desk.session, own)
@@ -210,18 +201,18 @@ def hold(desk: Desk, slot: Slot, length: timedelta = HOLD) -> Hold:
         return Hold(hold_id, until)
 
 
-def book(desk: Desk, slot: Slot, patient_id: int) -> Booked:
+def book(desk: Asker, slot: Slot, patient_id: int) -> Booked:
     """Give `slot` to a patient, letting go of what this conversation held; or raise a Refusal and keep what was held.
 
     A time that this conversation holds is simply confirmed. Booking what the patient has already is no error: see `Booked.already`.
     """
-    own = _own_holds(desk)
+    own = _own_holds(desk, slot)
     lock(
         desk.session,
         patients=[patient_id],
         practitioners=[slot.practitioner_id, *(h.practitioner_id for h in own)],
     )
-    end = slot.start + desk.directory.visit_type[slot.visit_type_id].length if _known(desk, slot) else slot.start
+    end = slot.start + desk.directory.visit_type[slot.visit_type_id].length
     ahead = run(desk.session, _AHEAD, patient_id=patient_id, start=slot.start, end=end, now=desk.now).fetchall()
     for visit in ahead:
         if visit.practitioner_id == slot.practitioner_id and visit.start == slot.start:
@@ -244,9 +235,9 @@ def book(desk: Desk, slot: Slot, patient_id: int) -> Booked:
         return Booked(visit_id, undo_until)
 
 
-def release(desk: Desk) -> None:
+def release(desk: Asker) -> None:
     """Let go of whatever this conversation holds."""
-    own = _own_holds(desk)
+    own = run(desk.session, _RELEASE, conversation_id=desk.conversation_id).fetchall()
     if own:
         lock(desk.session, practitioners=[h.practitioner_id for h in own])
         _drop(desk.session, own)
@@ -254,7 +245,7 @@ def release(desk: Desk) -> None:
             record(desk.session, desk.actor, "hold.released", "appointments", held.id)
 
 
-def cancel(desk: Desk, visit_id: int, patients: Iterable[int]) -> Cancelled:
+def cancel(desk: Asker, visit_id: int, patients: Iterable[int]) -> Cancelled:
     """Call off a visit of one of `patients`. Its time stays theirs while they can undo, unless the visit is too near for that."""
     visit = _locked_visit(desk, visit_id, patients)
     if visit.status == "cancelled":
@@ -277,7 +268,7 @@ def cancel(desk: Desk, visit_id: int, patients: Iterable[int]) -> Cancelled:
     return Cancelled(visit.id, undo_until if keeps_time else None)
 
 
-def undo_cancel(desk: Desk, visit_id: int, patients: Iterable[int]) -> None:
+def undo_cancel(desk: Asker, visit_id: int, patients: Iterable[int]) -> None:
     """Let a cancelled visit stand again, or raise UndoOver. No effect on one that stands."""
     visit = _locked_visit(desk, visit_id, patients)
     if visit.status != "cancelled":
@@ -291,7 +282,7 @@ def undo_cancel(desk: Desk, visit_id: int, patients: Iterable[int]) -> None:
     record(desk.session, desk.actor, "visit.restored", "appointments", visit.id)
 
 
-def undo_booking(desk: Desk, visit_id: int, patients: Iterable[int]) -> None:
+def undo_booking(desk: Asker, visit_id: int, patients: Iterable[int]) -> None:
     """Take a booking back within its minutes of undo; its time is free at once. Raises UndoOver afterwards."""
     visit = _locked_visit(desk, visit_id, patients)
     if visit.status == "cancelled":
@@ -312,7 +303,7 @@ def sweep_expired_holds(session: Session, now: datetime) -> int:
 
 
 def _take(
-    desk: Desk,
+    desk: Asker,
     slot: Slot,
     *,
     status: str,
@@ -322,11 +313,8 @@ def _take(
 ) -> int:
     """Insert what takes time, under the practitioner's lock, if the rules offer it and nobody was faster."""
     _sweep(desk.session, [slot.practitioner_id], desk.now)
-    if not _known(desk, slot):
-        raise SlotTaken
-    needed = need(desk.directory.visit_type[slot.visit_type_id])
-    window = Interval(slot.start - needed.before, slot.start + needed.length + needed.after)
-    plan = plans.load(desk.session, [slot.practitioner_id], window, desk.now)[slot.practitioner_id]
+    window = _blocked(desk, slot)
+    plan = plans.load(desk.session, [slot.practitioner_id], window, desk.now, desk.conversation_id)[slot.practitioner_id]
     free = accepts(desk.directory, plan, slot, desk.now)
     if free is None:
         raise SlotTaken
@@ -340,7 +328,7 @@ def _take(
         visit_type_id=slot.visit_type_id,
         location_id=slot.location_id,
         start=slot.start,
-        end=slot.start + needed.length,
+        end=slot.start + desk.directory.visit_type[slot.visit_type_id].length,
         blocked_start=window.start,
         blocked_end=window.end,
         seat=free.seat,
@@ -358,7 +346,7 @@ def _take(
     return taken
 
 
-def _known(desk: Desk, slot: Slot) -> bool:
+def _known(desk: Asker, slot: Slot) -> bool:
     """Whether the clinic still has the people, places and kinds of visit that an old offer names."""
     return (
         slot.practitioner_id in desk.directory.practitioner
@@ -367,8 +355,24 @@ def _known(desk: Desk, slot: Slot) -> bool:
     )
 
 
-def _own_holds(desk: Desk) -> list[Any]:
-    return run(desk.session, _OWN_HOLDS, conversation_id=desk.conversation_id).fetchall()
+def _own_holds(desk: Asker, slot: Slot) -> list[Any]:
+    if not _known(desk, slot):
+        raise SlotTaken
+    blocked = _blocked(desk, slot)
+    return run(
+        desk.session,
+        _OWN_HOLDS,
+        conversation_id=desk.conversation_id,
+        practitioner_id=slot.practitioner_id,
+        start=blocked.start,
+        end=blocked.end,
+    ).fetchall()
+
+
+def _blocked(desk: Asker, slot: Slot) -> Interval:
+    """What a visit in this slot takes, with its buffers."""
+    needed = need(desk.directory.visit_type[slot.visit_type_id])
+    return Interval(slot.start - needed.before, slot.start + needed.length + needed.after)
 
 
 def _is_for(held: Any, slot: Slot) -> bool:
@@ -385,7 +389,7 @@ def _undone_if_refused(session: Session, own: list[Any]) -> AbstractContextManag
     return session.begin_nested() if own else nullcontext()
 
 
-def _locked_visit(desk: Desk, visit_id: int, patients: Iterable[int]) -> Any:
+def _locked_visit(desk: Asker, visit_id: int, patients: Iterable[int]) -> Any:
     """A visit of one of these patients, read after its practitioner was locked."""
     values = {"id": visit_id, "patients": list(patients)}
     visit = run(desk.session, _FIND, **values).fetchone()

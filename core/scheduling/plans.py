@@ -22,11 +22,12 @@ _TIME_OFF = """
 SELECT practitioner_id, lower(during), upper(during)
 FROM time_off WHERE practitioner_id = ANY (%(ids)s) AND during && tstzrange(%(start)s, %(end)s)
 """
-# A hold that has run out blocks nobody, even before it is swept.
+# A hold that has run out blocks nobody, even before it is swept; one's own hold does not block oneself.
 _BUSY = """
 SELECT practitioner_id, lower(blocked), upper(blocked), seat FROM appointments
 WHERE practitioner_id = ANY (%(ids)s) AND status IN ('pending', 'booked', 'arrived') AND NOT overbooked
-  AND blocked && tstzrange(%(start)s, %(end)s) AND (expires_at IS NULL OR expires_at > %(now)s)
+  AND blocked && tstzrange(%(start)s, %(end)s)
+  AND (expires_at IS NULL OR (expires_at > %(now)s AND conversation_id IS DISTINCT FROM %(conversation_id)s))
 """
 _SEATS = "SELECT id, seats FROM practitioners WHERE id = ANY (%(ids)s)"
 _ZONES = "SELECT id, zone FROM locations"
@@ -35,13 +36,16 @@ _HOLIDAYS = "SELECT location_id, on_date FROM holidays WHERE on_date BETWEEN %(s
 _MARGIN = timedelta(days=1)  # visits and buffers reach over the edges of a window
 
 
-def load(session: Session, practitioner_ids: Iterable[int], window: Interval, now: datetime) -> dict[int, Plan]:
-    """The plan of each practitioner around `window`; holds that ran out before `now` are left out."""
+def load(
+    session: Session, practitioner_ids: Iterable[int], window: Interval, now: datetime, conversation_id: int | None
+) -> dict[int, Plan]:
+    """The plan of each practitioner around `window`, as it is at `now` for one conversation, or for nobody in particular."""
     values = {
         "ids": list(practitioner_ids),
         "start": window.start - _MARGIN,
         "end": window.end + _MARGIN,
         "now": now,
+        "conversation_id": conversation_id,
     }
     with pipelined(session):
         seats = run(session, _SEATS, **values)

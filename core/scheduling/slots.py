@@ -2,12 +2,14 @@
 
 import heapq
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import NamedTuple
 
 import msgspec
 from sqlalchemy.orm import Session
 
+from core.compliance.audit import SETUP, Actor
 from core.scheduling import availability, plans
 from core.scheduling.availability import Interval, Need, Plan
 from core.scheduling.directory import Directory, Practitioner, VisitType
@@ -39,7 +41,7 @@ class Wanted(msgspec.Struct, frozen=True):
 
 
 class Found(NamedTuple):
-    """Slots in order of time; `exact` is false when the wish could not be met and these are the nearest."""
+    """Slots, the best first; `exact` is false when the wish could not be met and these are the nearest."""
 
     slots: tuple[Slot, ...]
     exact: bool
@@ -50,6 +52,26 @@ class Candidate(NamedTuple):
 
     practitioner: Practitioner
     visit_type: VisitType
+
+
+@dataclass(frozen=True)
+class Asker:
+    """On whose behalf time is looked for or taken: a conversation, by its clock, with the clinic's directory at hand."""
+
+    session: Session
+    directory: Directory
+    conversation_id: int | None
+    now: datetime
+
+    def plans(self, candidates_: Iterable[Candidate], window: Interval) -> dict[int, Plan]:
+        """The plans of all candidates, in one round trip."""
+        ids = (candidate.practitioner.id for candidate in candidates_)
+        return plans.load(self.session, ids, window, self.now, self.conversation_id)
+
+    @property
+    def actor(self) -> Actor:
+        """Who the audit names."""
+        return SETUP if self.conversation_id is None else Actor("conversation", self.conversation_id)
 
 
 def need(visit_type: VisitType) -> Need:
@@ -71,32 +93,34 @@ def candidates(directory: Directory, wanted: Wanted) -> list[Candidate]:
     return found
 
 
-def find(session: Session, directory: Directory, wanted: Wanted, now: datetime, limit: int = 3) -> Found:
+def find(asker: Asker, wanted: Wanted, limit: int = 3) -> Found:
     """The first `limit` times that fit, spread a little; if none fits, the first ones from the wished day on."""
+    directory = asker.directory
     candidates_ = candidates(directory, wanted)
-    window = _window(directory, wanted, now)
+    window = _window(directory, wanted, asker.now)
     if window is None:
-        return Found(_nearest_to_wish(session, directory, candidates_, wanted, now, limit), exact=False)
-    plans_ = plans.load(session, (c.practitioner.id for c in candidates_), window, now)
+        return Found(_nearest_to_wish(asker, candidates_, wanted, limit), exact=False)
+    plans_ = asker.plans(candidates_, window)
     fitting = (
         slot for slot in _slots(plans_, candidates_, window, wanted.location) if wanted.when.fits(_local(directory, slot))
     )
-    chosen = _nearest(fitting, directory, wanted.when.at, limit) if wanted.when.at else _spread(fitting, limit)
+    at = wanted.when.at
+    chosen = _spread(fitting, limit) if at is None else _nearest(fitting, directory, at, limit)
     if chosen:
-        return Found(chosen, exact=True)
-    return Found(_nearest_to_wish(session, directory, candidates_, wanted, now, limit), exact=False)
+        return Found(chosen, exact=at is None or _local(directory, chosen[0]).time() == at)
+    return Found(_nearest_to_wish(asker, candidates_, wanted, limit), exact=False)
 
 
-def nearest(session: Session, directory: Directory, wanted: Wanted, to: datetime, now: datetime, limit: int = 3) -> tuple[Slot, ...]:
+def nearest(asker: Asker, wanted: Wanted, to: datetime, limit: int = 3) -> tuple[Slot, ...]:
     """The free times nearest to an instant, in order of time: what is offered when it was just taken."""
-    candidates_ = candidates(directory, wanted)
-    earliest, latest = now + LEAD, now + HORIZON
+    candidates_ = candidates(asker.directory, wanted)
+    earliest, latest = asker.now + LEAD, asker.now + HORIZON
     for reach in (timedelta(days=3), HORIZON):
         start, end = max(earliest, to - reach), min(latest, to + reach)
         if start >= end:
             continue
         window = Interval(start, end)
-        plans_ = plans.load(session, (c.practitioner.id for c in candidates_), window, now)
+        plans_ = asker.plans(candidates_, window)
         free = list(_slots(plans_, candidates_, window, wanted.location))
         if len(free) >= limit or reach == HORIZON:
             return tuple(sorted(heapq.nsmallest(limit, free, key=lambda slot: abs(slot.start - to)), key=_start))
@@ -172,7 +196,7 @@ def _spread(slots: Iterable[Slot], limit: int) -> tuple[Slot, ...]:
 
 
 def _nearest(slots: Iterable[Slot], directory: Directory, at: time, limit: int) -> tuple[Slot, ...]:
-    """The ones nearest to a time of day, the first day on which there are any counting most."""
+    """The ones nearest to a time of day on the first day on which there are any; the nearest first."""
     day, best = None, []
     for slot in slots:
         local = _local(directory, slot)
@@ -182,13 +206,12 @@ def _nearest(slots: Iterable[Slot], directory: Directory, at: time, limit: int) 
         minutes = abs((local.hour - at.hour) * 60 + local.minute - at.minute)
         if all(slot.start != other.start for _, other in best):
             best.append((minutes, slot))
-    return tuple(sorted((slot for _, slot in heapq.nsmallest(limit, best, key=lambda b: b[0])), key=_start))
+    return tuple(slot for _, slot in heapq.nsmallest(limit, best, key=lambda pair: pair[0]))
 
 
-def _nearest_to_wish(
-    session: Session, directory: Directory, candidates_: list[Candidate], wanted: Wanted, now: datetime, limit: int
-) -> tuple[Slot, ...]:
+def _nearest_to_wish(asker: Asker, candidates_: list[Candidate], wanted: Wanted, limit: int) -> tuple[Slot, ...]:
     """The wish cannot be met: the first times from its first day on, or else the first of all."""
+    directory, now = asker.directory, asker.now
     first = min((day.start for day in wanted.when.days if day.start), default=None)
     start, end = now + LEAD, now + HORIZON
     if wanted.after is not None:
@@ -198,7 +221,7 @@ def _nearest_to_wish(
     if start >= end:
         return ()
     window = Interval(start, end)
-    plans_ = plans.load(session, (c.practitioner.id for c in candidates_), window, now)
+    plans_ = asker.plans(candidates_, window)
     allowed = When(not_days=wanted.when.not_days, not_weekdays=wanted.when.not_weekdays)
     free = (s for s in _slots(plans_, candidates_, window, wanted.location) if allowed.fits(_local(directory, s)))
     return _spread(free, limit)
