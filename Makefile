@@ -1,7 +1,6 @@
 # `make run` starts everything, `make test` runs what CI runs. Both prepare .venv first; later runs find it ready.
 
 PACKAGES := frontdesk webhooks channels bot core migrations tests
-CATALOGS := $(wildcard bot/locales/*/LC_MESSAGES/*.po)
 STAMPS := .venv/.stamps
 BIN := .venv/bin
 
@@ -16,16 +15,16 @@ help:
 	@echo "make test-debian-postgres       the tests on Debian's PostgreSQL"
 	@echo "make format | lint | lock | clean"
 
-run: $(STAMPS)/run $(STAMPS)/catalogs
+run: $(STAMPS)/run
 	@exec $(BIN)/frontdesk run
 
-install: $(STAMPS)/run $(STAMPS)/catalogs
+install: $(STAMPS)/run
 
 test: check chromium
 	$(BIN)/pytest -n 2
 
 # Everything but the tests themselves, cheapest first.
-check: $(STAMPS)/dev $(STAMPS)/catalogs
+check: $(STAMPS)/dev
 	$(BIN)/ruff format --check $(PACKAGES)
 	$(BIN)/ruff check $(PACKAGES)
 	$(BIN)/mypy
@@ -33,11 +32,11 @@ check: $(STAMPS)/dev $(STAMPS)/catalogs
 	$(BIN)/vulture
 	$(BIN)/deptry .
 
-test-db: $(STAMPS)/dev $(STAMPS)/catalogs
+test-db: $(STAMPS)/dev
 	@test -n "$(DATABASE_URL)" || { echo "Say which server: make test-db DATABASE_URL=postgresql://..."; exit 2; }
 	DATABASE_URL="$(DATABASE_URL)" $(BIN)/pytest -n 2
 
-test-debian-postgres: $(STAMPS)/dev $(STAMPS)/catalogs
+test-debian-postgres: $(STAMPS)/dev
 	$(BIN)/python -m tests.debian_postgres $(BIN)/pytest -n 2
 
 # Tests in the browser need Chromium. Debian's is installed where we may; elsewhere they are skipped, and say so.
@@ -65,7 +64,6 @@ lock: $(STAMPS)/uv
 clean:
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis build dist
 	find $(PACKAGES) -name __pycache__ -type d -prune -exec rm -rf {} +
-	find bot -name '*.mo' -delete
 
 # What follows prepares .venv, step by step; a stamp says that a step is done.
 
@@ -101,7 +99,3 @@ $(STAMPS)/run: requirements.lock pyproject.toml $(STAMPS)/uv
 
 $(STAMPS)/dev: requirements-dev.lock pyproject.toml $(STAMPS)/uv
 	$(call install,requirements-dev.lock)
-
-$(STAMPS)/catalogs: $(CATALOGS) | $(STAMPS)/uv
-	@if [ -n "$(CATALOGS)" ]; then $(BIN)/pybabel --quiet compile -d bot/locales -D frontdesk; fi
-	@touch $@

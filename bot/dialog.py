@@ -174,7 +174,9 @@ def _names(action: Action, meaning: Meaning, facts: Facts) -> bool:
             return meaning.patients == (patient,) or (patient is None and meaning.someone_else and not meaning.patients)
         case Want(practitioner, specialty, _):
             return (practitioner is not None and meaning.practitioners == (practitioner,)) or (
-                specialty is not None and meaning.specialties == (specialty,) and not booking.tells(_only_specialty(meaning))
+                specialty is not None
+                and meaning.specialties == (specialty,)
+                and not booking.tells(_only_specialty(meaning))
             )
         case Mean(readings):
             return meaning.when is not None and all(booking.agrees(meaning.when, reading) for reading in readings)
@@ -188,7 +190,9 @@ def _points_at(local: datetime, when: When) -> bool:
 
 
 def _says_who(meaning: Meaning) -> bool:
-    return bool(meaning.practitioners or meaning.specialties or meaning.visit_types or meaning.patients or meaning.someone_else)
+    return bool(
+        meaning.practitioners or meaning.specialties or meaning.visit_types or meaning.patients or meaning.someone_else
+    )
 
 
 def _only_specialty(meaning: Meaning) -> Meaning:

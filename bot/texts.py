@@ -150,7 +150,9 @@ class _Sentence(Formatter):
     def _hours_of(self, place: Location) -> list[str]:
         names = get_day_names("abbreviated", locale=self.locale)
         by_day = [
-            ", ".join(f"{self.time(h.local_start)}–{self.time(h.local_end)}" for h in place.hours if h.weekday == weekday)
+            ", ".join(
+                f"{self.time(h.local_start)}–{self.time(h.local_end)}" for h in place.hours if h.weekday == weekday
+            )
             for weekday in range(7)
         ]
         lines, first = [], 0

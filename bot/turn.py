@@ -109,9 +109,7 @@ def answer(answering: Answering, inbound: Inbound | None) -> None:
     failpoints.reach("turn.before_commit")
 
 
-def _converse(
-    answering: Answering, state: State, event: Event, facts: Facts
-) -> tuple[State, list[Reply], list[str]]:
+def _converse(answering: Answering, state: State, event: Event, facts: Facts) -> tuple[State, list[Reply], list[str]]:
     replies: list[Reply] = []
     reasons: list[str] = []
     for _ in range(MOST_REQUESTS):
@@ -297,9 +295,7 @@ def _write(answering: Answering, state: State, replies: list[Reply], reasons: li
         conversations.finish(session, turn, states.pack(state), seq)
 
 
-def owe(
-    session: Session, turn: conversations.Turn, address_id: int, seq: int, reply: Reply, language: str
-) -> None:
+def owe(session: Session, turn: conversations.Turn, address_id: int, seq: int, reply: Reply, language: str) -> None:
     """Put a reply into the outbox, with a prompt where there is something to choose."""
     if not reply.choices:
         payload = turn.sealed("outbox.payload", pack(Payload(reply, language)))

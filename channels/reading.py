@@ -42,7 +42,9 @@ def decode(body: bytes) -> Inbound:
     if written.choice is None:
         return Inbound(written.text or "")
     token, _, number = written.choice.rpartition(".")
-    return Inbound(token=token, number=int(number) if number.isascii() and number.isdigit() and len(number) < 4 else None)
+    return Inbound(
+        token=token, number=int(number) if number.isascii() and number.isdigit() and len(number) < 4 else None
+    )
 
 
 def store(session: Session, vault: Vault, sender: Sender, message_id: str, written: Written, seen: int) -> Home:

@@ -10,13 +10,16 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from core.crypto import Keyring, Vault
+from core.keyring import Keyring
+
+if TYPE_CHECKING:
+    from core.crypto import Vault
 
 ENV_FILE = Path(".env")
 VAR_DIR = Path("var")
@@ -123,8 +126,10 @@ class Settings(_Sources):
     trusted_proxies: Annotated[int, Field(ge=0, le=10), _must_be("a number between 0 and 10")] = 0
 
     @property
-    def vault(self) -> Vault:
+    def vault(self) -> "Vault":
         """The clinic's keys, ready for use."""
+        from core.crypto import Vault
+
         return Vault(self.master_keys, self.lookup_keys)
 
 

@@ -6,14 +6,14 @@ Each patient and each conversation has a data key of its own, wrapped by the mas
 import hmac
 import os
 import secrets
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from sqlalchemy import BigInteger, Column, LargeBinary, Table
 
 from core.database import metadata
+from core.keyring import Keyring
 
 data_keys = Table(
     "data_keys",
@@ -29,14 +29,6 @@ _FORMAT = b"\x01"
 
 class Unreadable(Exception):
     """A ciphertext that is damaged, belongs elsewhere, or whose key is gone."""
-
-
-@dataclass(frozen=True)
-class Keyring:
-    """Secret keys by id; the current one is used for what is new, all of them for what exists."""
-
-    current: str
-    keys: Mapping[str, bytes] = field(repr=False)
 
 
 class DataKey:
@@ -58,9 +50,7 @@ class DataKey:
         if sealed[:head] != self._prefix:
             raise Unreadable(place)
         try:
-            return self._cipher.decrypt(
-                sealed[head : head + _NONCE], sealed[head + _NONCE :], _bound(place, owner)
-            )
+            return self._cipher.decrypt(sealed[head : head + _NONCE], sealed[head + _NONCE :], _bound(place, owner))
         except InvalidTag as error:
             raise Unreadable(place) from error
 

@@ -30,7 +30,7 @@ _SESSION_SETTINGS = {
     # Plans cached while the queues were empty cost a thousand times more once they are full.
     "plan_cache_mode": "force_custom_plan",
 }
-_KEEPALIVE = {"keepalives": 1, "keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 2}
+_KEEPALIVE: dict[str, Any] = {"keepalives": 1, "keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 2}
 
 
 def connect_arguments() -> dict[str, Any]:
@@ -91,5 +91,3 @@ def migrate(url: str) -> None:
     config.set_main_option("script_location", str(Path(__file__).parent.parent / "migrations"))
     config.attributes["url"] = url
     command.upgrade(config, "head")
-
-

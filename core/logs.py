@@ -5,6 +5,7 @@ import sys
 from typing import Any
 
 import structlog
+from structlog.typing import EventDict
 
 # What may stand in a log. A field that is not here is dropped: names, numbers and texts have no way in.
 _FIELDS = frozenset(
@@ -39,7 +40,7 @@ def get(name: str) -> Any:
     return structlog.get_logger(source=name)
 
 
-def _where_it_broke(_logger: Any, _method: str, event: dict[str, Any]) -> dict[str, Any]:
+def _where_it_broke(_logger: Any, _method: str, event: EventDict) -> EventDict:
     """An exception as its type and the lines it passed: its message and its locals may hold what a person wrote."""
     if not event.pop("exc_info", None):
         return event
@@ -51,8 +52,8 @@ def _where_it_broke(_logger: Any, _method: str, event: dict[str, Any]) -> dict[s
         code = trace.tb_frame.f_code
         steps.append(f"{code.co_filename.rpartition('/')[2]}:{trace.tb_lineno} {code.co_name}")
         trace = trace.tb_next
-    return event | {"error": kind.__name__, "where": steps[-8:]}
+    return {**event, "error": kind.__name__, "where": steps[-8:]}
 
 
-def _only_known_fields(_logger: Any, _method: str, event: dict[str, Any]) -> dict[str, Any]:
+def _only_known_fields(_logger: Any, _method: str, event: EventDict) -> EventDict:
     return {name: value for name, value in event.items() if name in _FIELDS}

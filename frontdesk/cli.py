@@ -75,13 +75,23 @@ def _chat_arguments(parser: argparse.ArgumentParser) -> None:
         "+12075550103 Ben; any other address is somebody new",
     )
     parser.add_argument(
-        "--channel", choices=["web", "sms"], default="web", help="choices as buttons (write a label to tap it), or as digits"
+        "--channel",
+        choices=["web", "sms"],
+        default="web",
+        help="choices as buttons (write a label to tap it), or as digits",
     )
     parser.add_argument(
-        "--now", type=datetime.fromisoformat, metavar="TIME", help="the clinic's local time as the chat begins (demo clinic only)"
+        "--now",
+        type=datetime.fromisoformat,
+        metavar="TIME",
+        help="the clinic's local time as the chat begins (demo clinic only)",
     )
-    parser.add_argument("--script", type=Path, metavar="FILE", help="say these lines, a message each; - is standard input")
-    parser.add_argument("--json", action="store_true", help="a line of JSON for each message: text keys, text, choices, events")
+    parser.add_argument(
+        "--script", type=Path, metavar="FILE", help="say these lines, a message each; - is standard input"
+    )
+    parser.add_argument(
+        "--json", action="store_true", help="a line of JSON for each message: text keys, text, choices, events"
+    )
     parser.add_argument("--save", type=Path, metavar="FILE", help="keep the chat as a transcript")
 
 

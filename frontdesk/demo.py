@@ -117,10 +117,19 @@ def _make_clinic(session: Session) -> None:
             name=NAME, short_name="Harborview", locale="en_US", phone="(207) 555-0100", is_demo=True
         )
     )
-    place_ids = {name: _insert(session, locations, name=name, address=address, zone=ZONE, emergency_number="911", phone="(207) 555-0100") for name, address in LOCATIONS.items()}
+    place_ids = {
+        name: _insert(
+            session, locations, name=name, address=address, zone=ZONE, emergency_number="911", phone="(207) 555-0100"
+        )
+        for name, address in LOCATIONS.items()
+    }
     for name, weekdays, opens, closes in OPENING_HOURS:
         for weekday in weekdays:
-            session.execute(insert(opening_hours).values(location_id=place_ids[name], weekday=weekday, local_start=opens, local_end=closes))
+            session.execute(
+                insert(opening_hours).values(
+                    location_id=place_ids[name], weekday=weekday, local_start=opens, local_end=closes
+                )
+            )
     _make_specialties(session)
     kind_ids = {
         label: _insert(
@@ -139,11 +148,23 @@ def _make_clinic(session: Session) -> None:
         for label, (specialty, words, minutes, buffer, preparation, mode, price) in VISIT_TYPES.items()
     }
     for title, given, family, skills, kinds, hours, minutes in PRACTITIONERS:
-        doctor = _insert(session, practitioners, title=title, given_name=given, family_name=family, video_url=f"https://video.example/{family.lower()}")
-        session.execute(insert(practitioner_specialties), [{"practitioner_id": doctor, "specialty": code} for code in skills])
+        doctor = _insert(
+            session,
+            practitioners,
+            title=title,
+            given_name=given,
+            family_name=family,
+            video_url=f"https://video.example/{family.lower()}",
+        )
+        session.execute(
+            insert(practitioner_specialties), [{"practitioner_id": doctor, "specialty": code} for code in skills]
+        )
         session.execute(
             insert(practitioner_visit_types),
-            [{"practitioner_id": doctor, "visit_type_id": kind_ids[kind], "rank": rank} for rank, kind in enumerate(kinds)],
+            [
+                {"practitioner_id": doctor, "visit_type_id": kind_ids[kind], "rank": rank}
+                for rank, kind in enumerate(kinds)
+            ],
         )
         session.execute(
             insert(weekly_hours),
@@ -192,7 +213,9 @@ def _make_persona(
     people: list[tuple[str, date, str]],
     has_visit_with: str | None,
 ) -> None:
-    known = [(patients.register(session, vault, name, born, SETUP), relationship) for name, born, relationship in people]
+    known = [
+        (patients.register(session, vault, name, born, SETUP), relationship) for name, born, relationship in people
+    ]
     for account in (BUTTONS, NUMBERS):
         home = inbox.home(session, vault, Sender(terminal.CHANNEL, account, phone))
         for patient, relationship in known:

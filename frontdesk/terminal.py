@@ -82,7 +82,9 @@ class Terminal:
             outbox.seen(session, home.address_id, self.seen)
             clinic = self.worker.directory.current(session)
         answers = [
-            Answer(line.payload, RENDER[self.account](line.payload, clinic)) for line in lines if line.payload is not None
+            Answer(line.payload, RENDER[self.account](line.payload, clinic))
+            for line in lines
+            if line.payload is not None
         ]
         self._tokens |= {button.label: button.token for answer in answers for button in answer.rendered.buttons}
         return answers

@@ -1,7 +1,7 @@
 """Alembic's way into our database. The address comes from `core.database.migrate`, never from an ini file."""
 
 from alembic import context
-from sqlalchemy import make_url, create_engine, pool
+from sqlalchemy import create_engine, make_url, pool
 
 from core.tables import metadata
 

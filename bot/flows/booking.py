@@ -25,7 +25,22 @@ from bot.events import (
     Turn,
 )
 from bot.flows.wording import PERSON, described, first, first_name, in_common, offers, reply, slot_facts, visit_facts
-from bot.messages import Choice, Day, ForPatient, Happened, Mean, Moment, MoreTimes, OtherDay, Pick, Reply, Say, Undo, Want, Wish
+from bot.messages import (
+    Choice,
+    Day,
+    ForPatient,
+    Happened,
+    Mean,
+    Moment,
+    MoreTimes,
+    OtherDay,
+    Pick,
+    Reply,
+    Say,
+    Undo,
+    Want,
+    Wish,
+)
 from bot.state import Draft, State, Step
 from bot.understanding.meaning import Meaning
 from core.scheduling.wishes import When
@@ -108,7 +123,9 @@ def _what(draft: Draft, meaning: Meaning, facts: Facts) -> Draft:
     """Whom to see. A practitioner, a specialty and a kind of visit that do not go together: the last two give way."""
     visit_type = meaning.visit_types[0] if meaning.visit_types else None
     if len(meaning.practitioners) > 1:
-        return replace(draft, practitioner=None, practitioners=meaning.practitioners, specialty=None, visit_type=visit_type)
+        return replace(
+            draft, practitioner=None, practitioners=meaning.practitioners, specialty=None, visit_type=visit_type
+        )
     if meaning.practitioners:
         (practitioner,) = meaning.practitioners
         kinds = facts.directory.practitioner[practitioner].visit_types
@@ -188,7 +205,10 @@ def _ask_what(state: State, facts: Facts) -> Turn:
     draft = state.draft
     if draft.practitioners:
         options = [
-            Choice(Say("choice.practitioner", {"doctor": p.display_name, "name": f"{p.given_name} {p.family_name}"}), Want(p.id))
+            Choice(
+                Say("choice.practitioner", {"doctor": p.display_name, "name": f"{p.given_name} {p.family_name}"}),
+                Want(p.id),
+            )
             for p in (facts.directory.practitioner[id] for id in draft.practitioners)
         ]
         return Turn(state, (reply("booking.which_practitioner", {}, [*options[: facts.most_options], PERSON]),))

@@ -102,5 +102,3 @@ def offers(slots: Sequence[Slot], patient: int | None, facts: Facts) -> list[Cho
 def _label(slot: Slot, facts: Facts) -> dict[str, Value]:
     values = described(slot, facts)
     return {name: values[name] for name in ("when", "doctor", "place")}
-
-

@@ -7,7 +7,19 @@ locks the conversation's row, message by message, and checks that the lease is s
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import BigInteger, Column, DateTime, ForeignKey, Identity, Integer, LargeBinary, Sequence, SmallInteger, Table, text
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    DateTime,
+    ForeignKey,
+    Identity,
+    Integer,
+    LargeBinary,
+    Sequence,
+    SmallInteger,
+    Table,
+    text,
+)
 from sqlalchemy.orm import Session
 
 from core.clock import NOW
@@ -29,7 +41,9 @@ conversations = Table(
     Column("data_key_id", BigInteger, ForeignKey("data_keys.id"), nullable=False),
     Column("state", LargeBinary),  # absent until the first turn
     Column("version", Integer, nullable=False, server_default="0"),
-    Column("last_seq", BigInteger, nullable=False, server_default="0"),  # numbers what was said, given under the row's lock
+    Column(
+        "last_seq", BigInteger, nullable=False, server_default="0"
+    ),  # numbers what was said, given under the row's lock
     Column("lease", BigInteger),
     Column("leased_until", DateTime(timezone=True), nullable=False, server_default=_NEVER),
     Column("attempts", SmallInteger, nullable=False, server_default="0"),

@@ -31,5 +31,10 @@ def hand_over(session: Session, conversation_id: int, reason: str, now: datetime
     """Ask staff to look at a conversation."""
     run(session, _OPEN, conversation_id=conversation_id, reason=reason, now=now)
     audit.record(
-        session, audit.Actor("conversation", conversation_id), "handed_over", "conversations", conversation_id, reason=reason
+        session,
+        audit.Actor("conversation", conversation_id),
+        "handed_over",
+        "conversations",
+        conversation_id,
+        reason=reason,
     )

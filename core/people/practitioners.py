@@ -1,6 +1,17 @@
 """Who sees patients."""
 
-from sqlalchemy import BigInteger, Boolean, CheckConstraint, Column, ForeignKey, Identity, SmallInteger, Table, Text, text
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    ForeignKey,
+    Identity,
+    SmallInteger,
+    Table,
+    Text,
+    text,
+)
 
 from core.database import metadata
 

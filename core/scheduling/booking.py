@@ -64,12 +64,12 @@ appointments = Table(
     Column("zone", Text, nullable=False),
     Column("conversation_id", BigInteger, ForeignKey("conversations.id")),  # who holds or booked it
     Column("expires_at", DateTime(timezone=True)),  # of a hold
-    Column("covers_id", BigInteger, ForeignKey("appointments.id")),  # the cancelled visit whose time this hold keeps for undo
+    Column(
+        "covers_id", BigInteger, ForeignKey("appointments.id")
+    ),  # the cancelled visit whose time this hold keeps for undo
     Column("undo_until", DateTime(timezone=True)),  # of the last booking or cancellation
     Column("created_at", DateTime(timezone=True), nullable=False),
-    CheckConstraint(
-        "status IN ('pending', 'booked', 'arrived', 'fulfilled', 'noshow', 'cancelled')", name="status"
-    ),
+    CheckConstraint("status IN ('pending', 'booked', 'arrived', 'fulfilled', 'noshow', 'cancelled')", name="status"),
     CheckConstraint("(status = 'pending') = (expires_at IS NOT NULL)", name="only_holds_expire"),
     CheckConstraint("status = 'pending' OR patient_id IS NOT NULL", name="visits_have_patients"),
     # An empty range would block nobody, a closed one the next visit too.
@@ -314,7 +314,9 @@ def _take(
     """Insert what takes time, under the practitioner's lock, if the rules offer it and nobody was faster."""
     _sweep(desk.session, [slot.practitioner_id], desk.now)
     window = _blocked(desk, slot)
-    plan = plans.load(desk.session, [slot.practitioner_id], window, desk.now, desk.conversation_id)[slot.practitioner_id]
+    plan = plans.load(desk.session, [slot.practitioner_id], window, desk.now, desk.conversation_id)[
+        slot.practitioner_id
+    ]
     free = accepts(desk.directory, plan, slot, desk.now)
     if free is None:
         raise SlotTaken

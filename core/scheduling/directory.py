@@ -150,7 +150,8 @@ def load(session: Session, language: str = "en") -> Directory:
     ]
     return Directory(
         specialties=tuple(
-            Specialty(r.code, r.label, words.get(r.code, ())) for r in rows(select(specialties).order_by(specialties.c.code))
+            Specialty(r.code, r.label, words.get(r.code, ()))
+            for r in rows(select(specialties).order_by(specialties.c.code))
         ),
         practitioners=tuple(person for person in people if person.is_active),
         former=tuple(person for person in people if not person.is_active),

@@ -11,7 +11,9 @@ from core.database import run
 
 _PATIENT, _PRACTITIONER = 1, 2
 
-_LOCK = "SELECT pg_advisory_xact_lock(key) FROM unnest(%(keys)s::bigint[]) WITH ORDINALITY AS k(key, place) ORDER BY place"
+_LOCK = (
+    "SELECT pg_advisory_xact_lock(key) FROM unnest(%(keys)s::bigint[]) WITH ORDINALITY AS k(key, place) ORDER BY place"
+)
 
 
 def lock(session: Session, *, patients: Iterable[int] = (), practitioners: Iterable[int] = ()) -> None:

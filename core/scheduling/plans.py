@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from sqlalchemy.orm import Session
@@ -73,9 +74,9 @@ def load(
     }
 
 
-def _grouped(rows: Iterable[tuple[int, ...]]) -> defaultdict[int, list[tuple[object, ...]]]:
+def _grouped(rows: Iterable[tuple[Any, ...]]) -> defaultdict[int, list[tuple[Any, ...]]]:
     """Rows by their first column, without it."""
-    groups: defaultdict[int, list[tuple[object, ...]]] = defaultdict(list)
+    groups: defaultdict[int, list[tuple[Any, ...]]] = defaultdict(list)
     for owner, *rest in rows:
         groups[owner].append(tuple(rest))
     return groups

@@ -102,7 +102,9 @@ def find(asker: Asker, wanted: Wanted, limit: int = 3) -> Found:
         return Found(_nearest_to_wish(asker, candidates_, wanted, limit), exact=False)
     plans_ = asker.plans(candidates_, window)
     fitting = (
-        slot for slot in _slots(plans_, candidates_, window, wanted.location) if wanted.when.fits(_local(directory, slot))
+        slot
+        for slot in _slots(plans_, candidates_, window, wanted.location)
+        if wanted.when.fits(_local(directory, slot))
     )
     at = wanted.when.at
     chosen = _spread(fitting, limit) if at is None else _nearest(fitting, directory, at, limit)
@@ -197,7 +199,8 @@ def _spread(slots: Iterable[Slot], limit: int) -> tuple[Slot, ...]:
 
 def _nearest(slots: Iterable[Slot], directory: Directory, at: time, limit: int) -> tuple[Slot, ...]:
     """The ones nearest to a time of day on the first day on which there are any; the nearest first."""
-    day, best = None, []
+    day: date | None = None
+    best: list[tuple[int, Slot]] = []
     for slot in slots:
         local = _local(directory, slot)
         if day is not None and local.date() != day:

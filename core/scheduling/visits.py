@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import datetime
+from typing import Any
 
 import msgspec
 from sqlalchemy.orm import Session
@@ -41,6 +42,6 @@ def get(session: Session, visit_id: int) -> Visit:
     return _visit(run(session, _ONE, id=visit_id).fetchone())
 
 
-def _visit(row: object) -> Visit:
-    id, patient_id, practitioner_id, visit_type_id, location_id, start, status = row  # type: ignore[misc]
-    return Visit(id, patient_id, Slot(practitioner_id, visit_type_id, location_id, start), status)
+def _visit(row: Any) -> Visit:
+    slot = Slot(row.practitioner_id, row.visit_type_id, row.location_id, row.start)
+    return Visit(row.id, row.patient_id, slot, row.status)

@@ -246,7 +246,7 @@ class TestAsking:
         ids=["naive", "of another zone", "empty", "reversed"],
     )
     def test_an_interval_is_of_instants_in_utc_and_never_empty(self, start: datetime, end: datetime) -> None:
-        with pytest.raises(ValueError, match="not in UTC|empty"):
+        with pytest.raises(ValueError, match=r"not in UTC|empty"):
             Interval(start, end)
 
 
