@@ -9,6 +9,8 @@ import psycopg
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
+from bot.messages import Say
+from bot.texts import say
 from channels import reading
 from channels.reading import Written, decode
 from channels.rendering import Button, with_buttons
@@ -23,7 +25,7 @@ from core.people.personas import Persona
 from core.scheduling import directory
 from core.scheduling.directory import Directory
 
-__all__ = ["CHANNEL", "Button", "Line", "Log", "Persona", "WebChat", "connect", "decode"]
+__all__ = ["CHANNEL", "Button", "Clinic", "Line", "Log", "Persona", "WebChat", "connect", "decode"]
 
 CHANNEL = "web"
 ACCOUNT = "chat"
@@ -49,6 +51,13 @@ class Log(NamedTuple):
     lines: tuple[Line, ...]
     cursor: int
     waiting: bool
+
+
+class Clinic(NamedTuple):
+    """The clinic, as the page is headed with it."""
+
+    name: str
+    emergency_number: str
 
 
 class WebChat:
@@ -107,10 +116,11 @@ class WebChat:
                 personas.play(session, home.address_id, persona)
         return visitor
 
-    def clinic_name(self) -> str:
-        """What the page is headed with."""
+    def clinic(self) -> Clinic:
+        """What the page says of the clinic."""
         with transaction(self._engine) as session:
-            return self._directory.current(session).organization.name
+            known = self._directory.current(session)
+        return Clinic(known.organization.name, say(Say("emergency_number"), "en", known))
 
     def ready(self) -> bool:
         """Whether the database answers."""

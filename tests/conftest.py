@@ -6,7 +6,12 @@ from collections.abc import Callable, Generator, Iterator
 
 import pytest
 
-from tests import databases
+from tests import databases, demo_clinic
+from tests.demo_clinic import DemoClinic
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--update-transcripts", action="store_true", help="let the clinic's lines say what it says now")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -65,3 +70,21 @@ def make_database(server_url: str, template: str) -> Iterator[Callable[[], str]]
 def database_url(make_database: Callable[[], str]) -> str:
     """A fresh database with the newest schema."""
     return make_database()
+
+
+@pytest.fixture(scope="session")
+def demo_template(server_url: str, template: str) -> Iterator[str]:
+    """The name of a database with the demo clinic, to be copied."""
+    url = databases.create_database(server_url, template=template)
+    demo_clinic.fill(url)
+    yield databases.name_of(url)
+    databases.drop_database(url)
+
+
+@pytest.fixture
+def clinic(server_url: str, demo_template: str) -> Iterator[DemoClinic]:
+    """A demo clinic of one's own."""
+    url = databases.create_database(server_url, template=demo_template)
+    with demo_clinic.opened(url) as opened:
+        yield opened
+    databases.drop_database(url)

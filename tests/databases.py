@@ -65,8 +65,12 @@ def create_database(server: str, name: str = "", *, template: str = "template1")
 def drop_database(url: str) -> None:
     """Drop a database, whoever is connected to it."""
     with psycopg.connect(_with_name(url, "postgres"), autocommit=True) as connection:
-        name = psycopg.conninfo.conninfo_to_dict(url)["dbname"]
-        connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(str(name))))
+        connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name_of(url))))
+
+
+def name_of(url: str) -> str:
+    """The name of the database at an address."""
+    return str(psycopg.conninfo.conninfo_to_dict(url)["dbname"])
 
 
 def _with_name(url: str, name: str) -> str:

@@ -175,7 +175,7 @@ def _page(draft: str = "", notice: int | None = None) -> str:
     log = web_chat().log(visitor, 0, settle=False) if visitor else Log((), 0, waiting=False)
     return render_template(
         "chat.html",
-        clinic=web_chat().clinic_name(),
+        clinic=web_chat().clinic(),
         personas=web_chat().personas(),
         log=log,
         chat=_chat_id(visitor),

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from channels.webchat import Button, Line, Log, Persona, WebChat
+from channels.webchat import Button, Clinic, Line, Log, Persona, WebChat
 
 Answer = Callable[[str], Sequence[tuple[str, Sequence[str]]]]
 
@@ -108,8 +108,8 @@ class FakeWebChat(WebChat):
         self.begun.append(persona)
         return secrets.token_urlsafe(32)
 
-    def clinic_name(self) -> str:
-        return "Lindenhof Clinic"
+    def clinic(self) -> Clinic:
+        return Clinic("Lindenhof Clinic", "112")
 
     def ready(self) -> bool:
         return not self.broken

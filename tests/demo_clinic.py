@@ -1,0 +1,74 @@
+"""The demo clinic on a database of its own, and people who write to it through the real inbox, worker, dialog and outbox."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import Engine
+
+from core import clock
+from core.config import parse_keyring
+from core.crypto import Vault
+from core.database import open_engine, transaction
+from frontdesk import demo
+from frontdesk.terminal import Answer, Terminal
+
+MONDAY = datetime(2026, 3, 9, 8, 55)
+"""When every demo clinic begins, by its own wall clock."""
+
+_KEYS = parse_keyring(f"test:{'A' * 43}=")  # 32 bytes of nothing
+VAULT = Vault(_KEYS, _KEYS)
+
+
+@dataclass
+class DemoClinic:
+    """A clinic that people write to; `say` is what one message brings back."""
+
+    engine: Engine
+    people: dict[tuple[str, str], Terminal] = field(default_factory=dict)
+
+    def set_clock(self, local: datetime) -> None:
+        """Go on from this moment of the clinic's wall clock, with what fell due until then done."""
+        with transaction(self.engine) as session:
+            clock.set_now(session, local.replace(tzinfo=ZoneInfo(demo.ZONE)))
+        for person in self.people.values():
+            person.pass_time()
+
+    def say(self, channel: str, address: str, text: str) -> list[Answer]:
+        """What the clinic answers to somebody's message; `[label]` taps a button."""
+        return self.person(channel, address).say(text)
+
+    def person(self, channel: str, address: str) -> Terminal:
+        """Somebody who writes from an address; always the same for the same address."""
+        if (channel, address) not in self.people:
+            self.people[channel, address] = Terminal(self.engine, VAULT, address, channel)
+        return self.people[channel, address]
+
+
+def fill(url: str) -> None:
+    """Make the demo clinic in a fresh database, as of that Monday."""
+    with _opened(url) as engine:
+        DemoClinic(engine).set_clock(MONDAY)
+        demo.load(engine, VAULT)
+
+
+@contextmanager
+def opened(url: str) -> Iterator[DemoClinic]:
+    """The clinic in a filled database, on that Monday."""
+    with _opened(url) as engine:
+        clinic = DemoClinic(engine)
+        clinic.set_clock(MONDAY)
+        yield clinic
+
+
+@contextmanager
+def _opened(url: str) -> Iterator[Engine]:
+    engine = open_engine(url, pool_size=2)
+    try:
+        yield engine
+    finally:
+        engine.dispose()
+
+
