@@ -75,7 +75,10 @@ appointments = Table(
     # An empty range would block nobody, a closed one the next visit too.
     CheckConstraint("NOT isempty(during) AND lower_inc(during) AND NOT upper_inc(during)", name="during_half_open"),
     CheckConstraint("NOT isempty(blocked) AND lower_inc(blocked) AND NOT upper_inc(blocked)", name="blocked_half_open"),
-    CheckConstraint("lower(during) IS NOT NULL AND upper(during) IS NOT NULL", name="during_bounded"),
+    CheckConstraint(
+        "NOT lower_inf(blocked) AND NOT upper_inf(blocked) AND isfinite(lower(blocked)) AND isfinite(upper(blocked))",
+        name="bounded",
+    ),
     CheckConstraint("blocked @> during", name="buffers_outside"),
     CheckConstraint("seat >= 1", name="seat"),
     # Ranges instead of btree_gist: no extension may be required, and it costs the same.

@@ -29,6 +29,10 @@ def _hours_columns() -> tuple[Column[object] | CheckConstraint, ...]:
         Column("step", Interval, nullable=False),  # visits may start every so often
         CheckConstraint("local_end > local_start OR local_end = '00:00'", name="order"),
         CheckConstraint("step >= interval '1 minute'", name="step"),
+        CheckConstraint(
+            "extract(second FROM step) = 0 AND extract(second FROM local_start) = 0 AND extract(second FROM local_end) = 0",
+            name="whole_minutes",
+        ),
     )
 
 
@@ -60,5 +64,9 @@ time_off = Table(
     Column("during", TSTZRANGE, nullable=False),
     Column("reason", Text, nullable=False, server_default=""),
     CheckConstraint("NOT isempty(during) AND lower_inc(during) AND NOT upper_inc(during)", name="half_open"),
+    CheckConstraint(
+        "NOT lower_inf(during) AND NOT upper_inf(during) AND isfinite(lower(during)) AND isfinite(upper(during))",
+        name="bounded",
+    ),
     Index("time_off_practitioner_id_idx", "practitioner_id"),
 )

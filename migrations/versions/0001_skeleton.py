@@ -85,6 +85,7 @@ CREATE TABLE extra_hours (
     CONSTRAINT extra_hours_pkey PRIMARY KEY (id),
     CONSTRAINT extra_hours_order_check CHECK (local_end > local_start OR local_end = '00:00'),
     CONSTRAINT extra_hours_step_check CHECK (step >= interval '1 minute'),
+    CONSTRAINT extra_hours_whole_minutes_check CHECK (extract(second FROM step) = 0 AND extract(second FROM local_start) = 0 AND extract(second FROM local_end) = 0),
     CONSTRAINT extra_hours_practitioner_id_fkey FOREIGN KEY(practitioner_id) REFERENCES practitioners (id),
     CONSTRAINT extra_hours_location_id_fkey FOREIGN KEY(location_id) REFERENCES locations (id)
 );
@@ -153,6 +154,7 @@ CREATE TABLE time_off (
     reason TEXT DEFAULT '' NOT NULL,
     CONSTRAINT time_off_pkey PRIMARY KEY (id),
     CONSTRAINT time_off_half_open_check CHECK (NOT isempty(during) AND lower_inc(during) AND NOT upper_inc(during)),
+    CONSTRAINT time_off_bounded_check CHECK (NOT lower_inf(during) AND NOT upper_inf(during) AND isfinite(lower(during)) AND isfinite(upper(during))),
     CONSTRAINT time_off_practitioner_id_fkey FOREIGN KEY(practitioner_id) REFERENCES practitioners (id)
 );
 
@@ -191,6 +193,7 @@ CREATE TABLE weekly_hours (
     CONSTRAINT weekly_hours_pkey PRIMARY KEY (id),
     CONSTRAINT weekly_hours_order_check CHECK (local_end > local_start OR local_end = '00:00'),
     CONSTRAINT weekly_hours_step_check CHECK (step >= interval '1 minute'),
+    CONSTRAINT weekly_hours_whole_minutes_check CHECK (extract(second FROM step) = 0 AND extract(second FROM local_start) = 0 AND extract(second FROM local_end) = 0),
     CONSTRAINT weekly_hours_weekday_check CHECK (weekday BETWEEN 0 AND 6),
     CONSTRAINT weekly_hours_validity_check CHECK (valid_until > valid_from),
     CONSTRAINT weekly_hours_practitioner_id_fkey FOREIGN KEY(practitioner_id) REFERENCES practitioners (id),
@@ -279,7 +282,7 @@ CREATE TABLE appointments (
     CONSTRAINT appointments_visits_have_patients_check CHECK (status = 'pending' OR patient_id IS NOT NULL),
     CONSTRAINT appointments_during_half_open_check CHECK (NOT isempty(during) AND lower_inc(during) AND NOT upper_inc(during)),
     CONSTRAINT appointments_blocked_half_open_check CHECK (NOT isempty(blocked) AND lower_inc(blocked) AND NOT upper_inc(blocked)),
-    CONSTRAINT appointments_during_bounded_check CHECK (lower(during) IS NOT NULL AND upper(during) IS NOT NULL),
+    CONSTRAINT appointments_bounded_check CHECK (NOT lower_inf(blocked) AND NOT upper_inf(blocked) AND isfinite(lower(blocked)) AND isfinite(upper(blocked))),
     CONSTRAINT appointments_buffers_outside_check CHECK (blocked @> during),
     CONSTRAINT appointments_seat_check CHECK (seat >= 1),
     CONSTRAINT appointments_no_overlap EXCLUDE USING gist (int8range(practitioner_id, practitioner_id, '[]') WITH &&, int8range(seat, seat, '[]') WITH &&, blocked WITH &&) WHERE (status IN ('pending', 'booked', 'arrived') AND NOT overbooked),
