@@ -14,6 +14,7 @@ from bot.texts import say
 from channels import reading
 from channels.reading import Written, decode
 from channels.rendering import Button, with_buttons
+from core import failpoints
 from core.config import Settings
 from core.crypto import Vault
 from core.database import open_engine, run, transaction
@@ -76,6 +77,7 @@ class WebChat:
         """Keep a message in the inbox, once per `message_id`; what came up to `seen` was shown before it was written."""
         with transaction(self._engine) as session:
             reading.store(session, self._vault, _sender(visitor), message_id, Written(text, choice, label), seen)
+        failpoints.reach("inbox.after_commit")
         self._bell.ring("inbox")
 
     def log(self, visitor: str, after: int, *, settle: bool) -> Log:

@@ -10,6 +10,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from core import clock, logs
+from core.compliance import retention
 from core.database import run, transaction
 from core.messaging import outbox
 from core.messaging.waking import Bell
@@ -34,6 +35,7 @@ TICKS: dict[str, tuple[int, Callable[[Session], int], float]] = {
     # name: (number of its try-lock, what to do, seconds between)
     "sweep_holds": (1, sweep_holds, 5),
     "expire_sends": (2, expire_sends, 10),
+    "forget_words": (3, retention.forget_words, 600),
 }
 
 

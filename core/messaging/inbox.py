@@ -50,6 +50,7 @@ inbox = Table(
     Index("inbox_new_idx", "id", postgresql_where=text("status = 'new'")),
     Index("inbox_new_conversation_idx", "conversation_id", "id", postgresql_where=text("status = 'new'")),
     Index("inbox_conversation_id_seq_idx", "conversation_id", "seq"),
+    Index("inbox_kept_idx", "received_at", postgresql_where=text("body IS NOT NULL")),
 )
 
 

@@ -25,6 +25,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Session
 
+from core import failpoints
 from core.clock import NOW
 from core.crypto import Vault
 from core.database import metadata, run
@@ -39,7 +40,7 @@ outbox = Table(
     Column("address_id", BigInteger, ForeignKey("addresses.id"), nullable=False),
     Column("channel", Text, nullable=False),
     Column("seq", BigInteger, nullable=False),  # its place in the conversation
-    Column("payload", LargeBinary, nullable=False),
+    Column("payload", LargeBinary),  # gone when its time is over
     Column("status", Text, nullable=False, server_default="due"),
     Column("due_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
     Column("leased_until", DateTime(timezone=True)),
@@ -52,6 +53,7 @@ outbox = Table(
     Index("outbox_due_idx", "id", postgresql_where=text("status = 'due'")),
     Index("outbox_in_flight_idx", "address_id", unique=True, postgresql_where=text("status = 'sending'")),
     Index("outbox_conversation_id_seq_idx", "conversation_id", "seq"),
+    Index("outbox_kept_idx", "due_at", postgresql_where=text("payload IS NOT NULL")),
 )
 
 prompts = Table(
@@ -162,9 +164,11 @@ UPDATE prompts SET sent_at = {NOW} FROM o WHERE outbox_id = o.id
 _SAID = """
 SELECT seq, 'patient' AS speaker, external_id, id, body, received_at AS at
 FROM inbox WHERE conversation_id = %(conversation_id)s AND address_id = %(address_id)s AND (seq > %(after)s OR seq IS NULL)
+  AND body IS NOT NULL
 UNION ALL
 SELECT seq, 'clinic', '', id, payload, due_at
 FROM outbox WHERE conversation_id = %(conversation_id)s AND address_id = %(address_id)s AND seq > %(after)s
+  AND payload IS NOT NULL
 ORDER BY seq NULLS LAST, id
 """
 
@@ -184,6 +188,7 @@ WHERE expires_at > %(now)s
 
 def owe(session: Session, conversation_id: int, address_id: int, seq: int, payload: bytes) -> None:
     """Promise a message to an address; `payload` is sealed."""
+    failpoints.reach("outbox.before_insert")
     run(session, _OWE, conversation_id=conversation_id, address_id=address_id, seq=seq, payload=payload)
 
 
@@ -199,6 +204,7 @@ def ask(
     expires_at: datetime,
 ) -> None:
     """Promise a message with choices; its prompt remembers what each choice means. `payload` and `choices` are sealed."""
+    failpoints.reach("outbox.before_insert")
     run(
         session,
         _ASK,

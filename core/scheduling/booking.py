@@ -159,7 +159,7 @@ FROM appointments WHERE patient_id = %(patient_id)s AND status IN ('booked', 'ar
 
 _CONFIRM = """
 UPDATE appointments SET status = 'booked', patient_id = %(patient_id)s, expires_at = NULL, undo_until = %(undo_until)s
-WHERE id = %(id)s
+WHERE id = ANY (%(ids)s) AND status = 'pending' AND expires_at > %(now)s RETURNING id
 """
 
 _FIND = """
@@ -184,10 +184,10 @@ _DROP_COVER = "DELETE FROM appointments WHERE covers_id = %(id)s AND status = 'p
 # The time is ours while it is free; the constraint has the last word.
 _RESTORE = """
 UPDATE appointments SET status = 'booked', sequence = sequence + 1, undo_until = NULL
-WHERE id = %(id)s AND status = 'cancelled' AND NOT EXISTS (
+WHERE id = %(id)s AND status = 'cancelled' AND (overbooked OR NOT EXISTS (
   SELECT 1 FROM appointments other WHERE other.practitioner_id = appointments.practitioner_id AND other.seat = appointments.seat
     AND other.blocked && appointments.blocked AND other.id <> appointments.id
-    AND other.status IN ('pending', 'booked', 'arrived') AND NOT other.overbooked)
+    AND other.status IN ('pending', 'booked', 'arrived') AND NOT other.overbooked))
 """
 
 
@@ -226,13 +226,9 @@ def book(desk: Asker, slot: Slot, patient_id: int) -> Booked:
         raise TooManyVisits
     with _undone_if_refused(desk.session, own):
         undo_until = desk.now + UNDO
-        held = next((h for h in own if _is_for(h, slot) and h.expires_at > desk.now), None)
-        if held is not None:
-            _drop(desk.session, [h for h in own if h.id != held.id])
-            run(desk.session, _CONFIRM, id=held.id, patient_id=patient_id, undo_until=undo_until)
-            visit_id = held.id
-        else:
-            _drop(desk.session, own)
+        visit_id = _confirm(desk, [h.id for h in own if _is_for(h, slot)], patient_id, undo_until)
+        _drop(desk.session, own)
+        if visit_id is None:
             visit_id = _take(desk, slot, status="booked", patient_id=patient_id, undo_until=undo_until)
         record(desk.session, desk.actor, "visit.booked", "appointments", visit_id)
         return Booked(visit_id, undo_until)
@@ -349,6 +345,15 @@ def _take(
         raise SlotTaken
     taken: int = row.id
     return taken
+
+
+def _confirm(desk: Asker, holds: list[int], patient_id: int, undo_until: datetime) -> int | None:
+    """Make a visit of a hold; None where there is none, or it has run out and may have been swept meanwhile."""
+    if not holds:
+        return None
+    confirmed = run(desk.session, _CONFIRM, ids=holds, patient_id=patient_id, undo_until=undo_until, now=desk.now)
+    row = confirmed.fetchone()
+    return None if row is None else int(row.id)
 
 
 def _known(desk: Asker, slot: Slot) -> bool:

@@ -336,6 +336,8 @@ CREATE TABLE inbox (
 
 CREATE INDEX inbox_conversation_id_seq_idx ON inbox (conversation_id, seq);
 
+CREATE INDEX inbox_kept_idx ON inbox (received_at) WHERE body IS NOT NULL;
+
 CREATE INDEX inbox_new_conversation_idx ON inbox (conversation_id, id) WHERE status = 'new';
 
 CREATE INDEX inbox_new_idx ON inbox (id) WHERE status = 'new';
@@ -346,7 +348,7 @@ CREATE TABLE outbox (
     address_id BIGINT NOT NULL,
     channel TEXT NOT NULL,
     seq BIGINT NOT NULL,
-    payload BYTEA NOT NULL,
+    payload BYTEA,
     status TEXT DEFAULT 'due' NOT NULL,
     due_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
     leased_until TIMESTAMP WITH TIME ZONE,
@@ -365,6 +367,8 @@ CREATE INDEX outbox_conversation_id_seq_idx ON outbox (conversation_id, seq);
 CREATE INDEX outbox_due_idx ON outbox (id) WHERE status = 'due';
 
 CREATE UNIQUE INDEX outbox_in_flight_idx ON outbox (address_id) WHERE status = 'sending';
+
+CREATE INDEX outbox_kept_idx ON outbox (due_at) WHERE payload IS NOT NULL;
 
 CREATE INDEX outbox_queue_idx ON outbox (address_id, id) WHERE status IN ('due', 'sending');
 
