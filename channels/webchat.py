@@ -5,9 +5,7 @@ import time
 from datetime import datetime
 from typing import Literal, NamedTuple
 
-import psycopg
 from sqlalchemy import Engine
-from sqlalchemy.exc import SQLAlchemyError
 
 from bot.messages import Say
 from bot.texts import say
@@ -17,7 +15,7 @@ from channels.rendering import Button, with_buttons
 from core import failpoints
 from core.config import Settings
 from core.crypto import Vault
-from core.database import open_engine, run, transaction
+from core.database import UNAVAILABLE, open_engine, run, transaction
 from core.messaging import inbox, outbox
 from core.messaging.inbox import Sender
 from core.messaging.waking import Bell, Ear
@@ -129,7 +127,7 @@ class WebChat:
         try:
             with transaction(self._engine) as session:
                 run(session, "SELECT 1")
-        except (psycopg.Error, SQLAlchemyError):
+        except UNAVAILABLE:
             return False
         return True
 

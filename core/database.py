@@ -8,7 +8,12 @@ from typing import Any
 import psycopg
 from psycopg.rows import namedtuple_row
 from sqlalchemy import Engine, MetaData, create_engine, make_url
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
+
+UNAVAILABLE = (psycopg.OperationalError, OperationalError, PoolTimeout)
+"""What is raised while the database is away or has no connection left: wait, and try again."""
 
 metadata = MetaData(
     naming_convention={

@@ -1,13 +1,10 @@
 """Deliver the outbox to the channels that have a vendor. Run as many as needed: one message per address is in flight, in order."""
 
-import psycopg
-from sqlalchemy.exc import OperationalError
-
 from channels import CHANNELS
 from channels.delivery import deliver_some
 from core import logs
 from core.config import Settings
-from core.database import open_engine, transaction
+from core.database import UNAVAILABLE, open_engine, transaction
 from core.messaging.waking import Ear
 from core.scheduling import directory
 from frontdesk.processes import stopped_by_signal
@@ -29,7 +26,7 @@ def main(settings: Settings) -> None:
                 clinic = known.current(session)
             while not stopping.is_set() and deliver_some(engine, settings.vault, clinic, CHANNELS):
                 pass
-        except (psycopg.OperationalError, OperationalError) as error:
+        except UNAVAILABLE as error:
             _log.warning("database_away", error=type(error).__name__)
             engine.dispose()
             stopping.wait(1)

@@ -6,12 +6,11 @@ from contextlib import contextmanager
 import psycopg
 from apscheduler.schedulers.background import BackgroundScheduler
 from sqlalchemy import Engine
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from core import clock, logs
 from core.compliance import retention
-from core.database import run, transaction
+from core.database import UNAVAILABLE, run, transaction
 from core.messaging import outbox
 from core.messaging.waking import Bell
 from core.scheduling import booking
@@ -60,7 +59,7 @@ def ticking(engine: Engine, bell: Bell) -> Iterator[None]:
     def quietly(name: str) -> None:
         try:
             tick(engine, name, bell)
-        except (psycopg.Error, SQLAlchemyError) as error:
+        except (*UNAVAILABLE, psycopg.Error) as error:
             _log.warning("tick_failed", reason=name, error=type(error).__name__)
 
     scheduler = BackgroundScheduler(timezone="UTC", job_defaults={"coalesce": True, "max_instances": 1})

@@ -11,7 +11,6 @@ from datetime import timedelta
 
 import psycopg
 from sqlalchemy import Engine
-from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from bot.messages import Happened, Inbound, Manner, Reply, Say
@@ -20,7 +19,7 @@ from channels import CHANNELS, Channel
 from core import failpoints, logs
 from core.config import Settings
 from core.crypto import Vault
-from core.database import open_engine, transaction
+from core.database import UNAVAILABLE, open_engine, transaction
 from core.messaging import conversations, handoffs, inbox
 from core.messaging.conversations import Claim, Turn
 from core.messaging.waking import Bell, bell_and_ear
@@ -83,7 +82,7 @@ class Worker:
             except (psycopg.errors.DeadlockDetected, psycopg.errors.LockNotAvailable):
                 self._let_go(claim, _BRIEFLY, forgiven=True)
                 return answered
-            except (psycopg.OperationalError, OperationalError):
+            except UNAVAILABLE:
                 # The connection is gone; the database tells by the lease when somebody may try again.
                 _log.warning("database_lost", conversation_id=claim.conversation_id)
                 raise
@@ -163,7 +162,7 @@ def main(settings: Settings) -> None:
                 worker.answer_waiting()
                 while worker.retry_failed():
                     pass
-            except (psycopg.OperationalError, OperationalError) as error:
+            except UNAVAILABLE as error:
                 _log.warning("database_away", error=type(error).__name__)
                 engine.dispose()
                 worker.stopping.wait(1 + random.random())  # noqa: S311  # so that workers do not come back all at once

@@ -3,12 +3,13 @@
 from typing import Any
 
 from flask import Flask, Response, get_template_attribute, jsonify, render_template, request
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, ServiceUnavailable
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from channels.webchat import WebChat, connect
 from core import logs
 from core.config import Settings, load_settings
+from core.database import UNAVAILABLE
 from webhooks import health, webchat
 from webhooks.security import protect
 
@@ -34,7 +35,15 @@ def create_app(settings: Settings | None = None, chat: WebChat | None = None) ->
     webchat.mount(app, chat or connect(settings))
     app.register_blueprint(health.blueprint)
     app.register_error_handler(HTTPException, _explain)
+    for error in UNAVAILABLE:
+        app.register_error_handler(error, _wait_for_database)
     return app
+
+
+def _wait_for_database(error: Exception) -> Response:
+    """Nothing was stored: whoever sent it may repeat it soon."""
+    log.warning("database_away", path=request.path, error=type(error).__name__)
+    return _explain(ServiceUnavailable(retry_after=2))
 
 
 def _explain(error: HTTPException) -> Response:

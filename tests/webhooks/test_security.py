@@ -6,9 +6,14 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
+from sqlalchemy.exc import DBAPIError
+
+from channels.webchat import Log
 from core import logs
+from core.database import UNAVAILABLE
 from tests.fakes.webchat import FakeWebChat
-from tests.webhooks.conftest import MakeClient
+from tests.webhooks.conftest import MakeClient, settings
+from webhooks.app import create_app
 
 MESSAGE = {"id": "message-1", "text": "hello", "after": 0}
 EVERYWHERE = ["/chat", "/healthz", "/chat/messages", "/nowhere", "/static/chat.js", "/static/chat.css"]
@@ -136,6 +141,23 @@ def test_a_failure_of_ours_tells_nothing_about_itself(
     written = capsys.readouterr()
     assert "request_failed" in written.err
     assert "the database is away" not in written.err + written.out + caplog.text
+
+
+@pytest.mark.parametrize("error", UNAVAILABLE)
+def test_while_the_database_is_away_we_ask_to_come_back_soon(
+    error: type[Exception],
+) -> None:
+    class Away(FakeWebChat):
+        def log(self, visitor: str, after: int, *, settle: bool) -> Log:
+            raise (
+                error("connection to …, user … failed", None, Exception()) if issubclass(error, DBAPIError) else error()
+            )
+
+    client = create_app(settings(), Away()).test_client()
+    client.set_cookie("chat", "v" * 43)
+    answer = client.get("/chat", headers={"Accept": "application/json"})
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "2")
+    assert answer.get_json()["error"].startswith("We cannot reach our appointment book")
 
 
 def test_health_is_the_database(client: FlaskClient, chat: FakeWebChat) -> None:
