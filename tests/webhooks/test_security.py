@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
-
 from sqlalchemy.exc import DBAPIError
 
 from channels.webchat import Log
@@ -156,7 +155,8 @@ def test_while_the_database_is_away_we_ask_to_come_back_soon(
     client = create_app(settings(), Away()).test_client()
     client.set_cookie("chat", "v" * 43)
     answer = client.get("/chat", headers={"Accept": "application/json"})
-    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "2")
+    assert answer.status_code == 503
+    assert int(answer.headers["Retry-After"]) > 0
     assert answer.get_json()["error"].startswith("We cannot reach our appointment book")
 
 
