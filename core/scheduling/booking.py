@@ -219,6 +219,7 @@ def book(desk: Asker, slot: Slot, patient_id: int) -> Booked:
     ahead = run(desk.session, _AHEAD, patient_id=patient_id, start=slot.start, end=end, now=desk.now).fetchall()
     for visit in ahead:
         if visit.practitioner_id == slot.practitioner_id and visit.start == slot.start:
+            _drop(desk.session, own)
             return Booked(visit.id, visit.undo_until or desk.now, already=True)
     if any(visit.overlaps for visit in ahead):
         raise PatientBusy
