@@ -1,10 +1,11 @@
 """The talk as a machine: `advance(state, event, facts)` says what comes next. No clock, database, network or chance inside.
 
-Order in which words are heard: emergency, the choices of the open prompt, global words, the open question, facts for a booking,
-and last a misunderstanding, which ends with a person.
+Words are heard as the first of these that they can be: a choice of the open prompt, a global word, the answer to the open question,
+something that cannot be, a fact for a booking, a courtesy. The emergency text stands before all of it. What is none of them is a
+misunderstanding, and the third ends with a person.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
@@ -45,7 +46,9 @@ from bot.messages import (
     Reply,
     Say,
     Undo,
+    Value,
     Want,
+    Wish,
     by_digit,
 )
 from bot.state import Draft, State
@@ -56,7 +59,6 @@ TRAIL = 6  # how many steps "back" remembers
 PATIENCE = 3  # misunderstandings before a person is called
 
 _BOOKING_REFUSALS = {"slot_taken", "patient_busy", "too_many_visits"}
-_IDENTITY = {"booking.name", "booking.birth_date", "booking.contact"}  # where nearly any words may be the answer
 
 
 EMERGENCY = Reply((Say("emergency"),))
@@ -88,11 +90,9 @@ def _with_trail(before: State, after: State) -> State:
 
 def _said(state: State, said: Said, facts: Facts) -> Turn:
     turn = _heard(replace(state, greeted=True), said, facts)
-    if not state.greeted and state.step is None and not said.meaning.emergency and turn.request is None:
-        turn = _greeted(turn)
     if said.meaning.emergency:
         return Turn(turn.state, (EMERGENCY, *turn.replies), turn.request, (*turn.handoffs, "emergency"))
-    return turn
+    return turn if state.greeted else _greeted(turn)
 
 
 def _greeted(turn: Turn) -> Turn:
@@ -103,80 +103,103 @@ def _greeted(turn: Turn) -> Turn:
 
 
 def _heard(state: State, said: Said, facts: Facts) -> Turn:
-    meaning = said.meaning
-    chosen = _chosen(state, said, facts)
-    if chosen is not None:
-        return _chose(state, Chose(chosen.action), facts)
-    for intent in meaning.intents:
-        if intent in _GLOBAL:
-            return _understood(_GLOBAL[intent](state, said, facts))
-    if meaning.impossible_date or meaning.past_date or meaning.unknown_practitioner:
-        return _cannot_be(booking.take_in(state, meaning, facts), meaning, facts)
-    answered = booking.hear(state, said, facts)
-    if answered is not None:
-        return _understood(answered)
-    if booking.tells(meaning):
-        return _understood(booking.go_on(_without_changing(booking.take_in(state, meaning, facts)), facts))
-    if meaning.answer == "no" and state.step == "booking.time":
-        return _understood(booking.other_day(state))
-    for intent in meaning.intents:
-        if intent in _COURTESIES:
-            return _understood(_COURTESIES[intent](state, facts))
-    if meaning.emergency:
-        return _resume(state, facts)
-    return _not_understood(state, facts)
+    for hear in _HEARING:
+        turn = hear(state, said, facts)
+        if turn is not None:
+            return replace_state(turn, replace(turn.state, misses=0))
+    return _resume(state, facts) if said.meaning.emergency else _not_understood(state, said, facts)
 
 
-def _understood(turn: Turn) -> Turn:
-    return replace_state(turn, replace(turn.state, misses=0))
+def _obey(state: State, said: Said, facts: Facts) -> Turn | None:
+    """A word that means the same everywhere."""
+    meant = next((intent for intent in said.meaning.intents if intent in _GLOBAL), None)
+    return None if meant is None else _GLOBAL[meant](state, said, facts)
 
 
-def _without_changing(state: State) -> State:
-    return replace(state, stack=tuple(step for step in state.stack if step != "changing.which"))
+def _take_answer(state: State, said: Said, facts: Facts) -> Turn | None:
+    """The answer to a question that nearly any words may answer."""
+    hear = None if state.step is None else _ANSWERS.get(state.step)
+    return None if hear is None else hear(state, said.meaning, facts)
+
+
+def _take_facts(state: State, said: Said, facts: Facts) -> Turn | None:
+    """Whatever a message says about a booking, asked for or not."""
+    if not booking.tells(said.meaning):
+        return None
+    return booking.go_on(changing.without_question(booking.take_in(state, said.meaning, facts)), facts)
+
+
+def _decline(state: State, said: Said, _facts: Facts) -> Turn | None:
+    """None of the times on offer."""
+    offered = state.step in ("booking.time", "booking.reading")
+    return booking.other_day(state) if offered and said.meaning.answer == "no" else None
+
+
+def _be_polite(state: State, said: Said, facts: Facts) -> Turn | None:
+    courtesy = next((intent for intent in said.meaning.intents if intent in _COURTESIES), None)
+    if courtesy is not None:
+        return _COURTESIES[courtesy](state, facts)
+    if said.meaning.answer is not None and state.step is None:
+        return Turn(state, (reply("at_rest"),))
+    return None
 
 
 # --- answering what is on offer --------------------------------------------------------------------------------------
 
 
-def _chosen(state: State, said: Said, facts: Facts) -> Choice | None:
-    """The choice of the open prompt that these words mean, if they mean exactly one."""
-    meaning, choices = said.meaning, said.choices
-    options = [choice for choice in choices if choice.kind == "option"]
-    if meaning.number is not None:
-        return by_digit(choices).get(meaning.number)
-    if state.step in _IDENTITY:
+def _choose(state: State, said: Said, facts: Facts) -> Turn | None:
+    """The choice that these words mean; where they could mean several, which?"""
+    if state.step in booking.HEAR and said.meaning.number is None:
         return None
-    if meaning.ordinal is not None and 1 <= abs(meaning.ordinal) <= len(options):
-        return options[meaning.ordinal if meaning.ordinal < 0 else meaning.ordinal - 1]
-    if "more" in meaning.intents:
-        return _only(choice for choice in choices if isinstance(choice.action, MoreTimes))
-    if meaning.answer == "yes" and not booking.tells(meaning):
-        return _only(choice for choice in options if isinstance(choice.action, Pick | Mean))
+    meant = _meant(said, facts)
+    if len(meant) > 1:
+        return booking.ask_which(meant, state)
+    return _act(state, meant[0].action, facts) if meant else None
+
+
+def _meant(said: Said, facts: Facts) -> list[Choice]:
+    """The choices that these words could mean: by number, by place, by name, or by a plain yes."""
+    meaning = said.meaning
+    if meaning.number is not None:
+        return [choice for digit, choice in by_digit(said.choices).items() if digit == meaning.number]
+    options = [choice for choice in said.choices if choice.kind == "option"]
     named = [choice for choice in options if _names(choice.action, meaning, facts)]
-    return _only(named)
+    if len(named) == 1:
+        return named
+    placed = _placed(meaning.ordinal, options)
+    if placed is not None:
+        by_date = (
+            [Choice(Say("choice.reading", {"wish": Wish(meaning.when)}), Mean((meaning.when,)))] if meaning.when else []
+        )
+        return [placed] if named else [placed, *by_date]  # "the 3rd": the third time, or the day?
+    if "more" in meaning.intents:
+        return [choice for choice in said.choices if isinstance(choice.action, MoreTimes)]
+    if meaning.answer == "yes" and not booking.describes(meaning):
+        return [choice for choice in options if isinstance(choice.action, Pick | Mean)]
+    return []
 
 
-def _only(choices: Iterable[Choice]) -> Choice | None:
-    found = list(choices)
-    return found[0] if len(found) == 1 else None
+def _placed(ordinal: int | None, options: list[Choice]) -> Choice | None:
+    """The option at that place; -1 is the last."""
+    if ordinal is None or not 1 <= abs(ordinal) <= len(options):
+        return None
+    return options[ordinal if ordinal < 0 else ordinal - 1]
 
 
 def _names(action: Action, meaning: Meaning, facts: Facts) -> bool:
-    """Whether a message names what this choice stands for: its time, its person, its visit."""
+    """Whether a message names what this choice stands for: its time, its person, its doctor."""
     match action:
-        case Pick(slot, _) if not _says_who(meaning):
+        case Pick(slot, _) if not _says_who(meaning) and meaning.answer != "no":
             local = moment(slot, facts).local
             readings = meaning.readings if meaning.when is None else (meaning.when,)
             return any(_points_at(local, reading) for reading in readings)
-        case CancelVisit():
-            return False
         case ForPatient(patient):
             return meaning.patients == (patient,) or (patient is None and meaning.someone_else and not meaning.patients)
         case Want(practitioner, specialty, _):
             return (practitioner is not None and meaning.practitioners == (practitioner,)) or (
                 specialty is not None
                 and meaning.specialties == (specialty,)
-                and not booking.tells(_only_specialty(meaning))
+                and not booking.describes(replace(meaning, specialties=()))
             )
         case Mean(readings):
             return meaning.when is not None and all(booking.agrees(meaning.when, reading) for reading in readings)
@@ -186,7 +209,7 @@ def _names(action: Action, meaning: Meaning, facts: Facts) -> bool:
 def _points_at(local: datetime, when: When) -> bool:
     """Whether a wish names this very time, or at least its day."""
     says_which = when.at is not None or bool(when.days or when.weekdays)
-    return says_which and when.fits(local) and when.at in (None, local.time())
+    return says_which and when.means(local)
 
 
 def _says_who(meaning: Meaning) -> bool:
@@ -195,30 +218,27 @@ def _says_who(meaning: Meaning) -> bool:
     )
 
 
-def _only_specialty(meaning: Meaning) -> Meaning:
-    """What a message says beside a specialty: more than that is not just an answer."""
-    return replace(meaning, specialties=())
-
-
 def _chose(state: State, chose: Chose, facts: Facts) -> Turn:
-    action = chose.action
-    return _understood(_ACTIONS[type(action)](replace(state, greeted=True), action, facts))
+    return _act(replace(state, greeted=True, misses=0), chose.action, facts)
+
+
+def _act(state: State, action: Action, facts: Facts) -> Turn:
+    return _ACTIONS[type(action)](state, action, facts)
 
 
 def _chose_nothing(state: State, _event: Event, facts: Facts) -> Turn:
     return first([reply("choice_unknown")], _resume(state, facts))
 
 
-def _chose_patient(state: State, action: ForPatient, facts: Facts) -> Turn:
-    if not state.draft.says_what:
-        return first([reply("choice_settled")], _resume(state, facts))
-    return booking.for_whom(state, action.patient, facts)
+def _while_booking(act: Callable[[State, Any, Facts], Turn]) -> Callable[[State, Any, Facts], Turn]:
+    """An answer to a question about a visit that is being booked; afterwards the question is settled."""
 
+    def acted(state: State, action: Action, facts: Facts) -> Turn:
+        if not state.draft.says_what:
+            return first([reply("choice_settled")], _resume(state, facts))
+        return act(state, action, facts)
 
-def _chose_reading(state: State, action: Mean, facts: Facts) -> Turn:
-    if not state.draft.readings:
-        return first([reply("choice_settled")], _resume(state, facts))
-    return booking.mean(state, action, facts)
+    return acted
 
 
 def _chose_other_day(state: State, _action: OtherDay, facts: Facts) -> Turn:
@@ -230,11 +250,7 @@ def _chose_other_day(state: State, _action: OtherDay, facts: Facts) -> Turn:
 
 def _resume(state: State, facts: Facts) -> Turn:
     """After a digression: the open question again, once. At rest there is none."""
-    if state.step is None:
-        return Turn(state)
-    if state.step == "changing.which":
-        return changing.start_cancelling(state, Meaning())
-    return booking.RESUME[state.step](state, facts)
+    return Turn(state) if state.step is None else _RESUME[state.step](state, facts)
 
 
 def _resume_or_ask(state: State, facts: Facts) -> Turn:
@@ -242,32 +258,40 @@ def _resume_or_ask(state: State, facts: Facts) -> Turn:
 
 
 def _digress(key: str) -> Callable[[State, Said, Facts], Turn]:
-    def digression(state: State, _said: Said, facts: Facts) -> Turn:
-        return first([reply(key)], _resume(state, facts))
+    """Answer, then go on: with the visit that the same message asks for, or with the open question."""
+
+    def digression(state: State, said: Said, facts: Facts) -> Turn:
+        meaning = said.meaning
+        asks_for_visit = meaning.practitioners or meaning.specialties
+        going_on = _take_facts(state, said, facts) if asks_for_visit else None
+        return first([reply(key)], going_on or _resume(state, facts))
 
     return digression
 
 
-def _call_person(state: State, facts: Facts, reason: str = "asked", key: str = "person") -> Turn:
-    said = reply(key, {}, (), [Happened("handed_over", {"reason": reason})])
+def _call_person(state: State, facts: Facts) -> Turn:
+    said = reply("person", {}, (), [Happened("handed_over", {"reason": "asked"})])
     turn = first([said], _resume(state, facts))
-    return Turn(replace(turn.state, misses=0), turn.replies, turn.request, (reason,))
+    return Turn(turn.state, turn.replies, turn.request, ("asked",))
 
 
-def _person(state: State, _said: Said, facts: Facts) -> Turn:
-    return _call_person(state, facts)
+def _move(state: State, _said: Said, facts: Facts) -> Turn:
+    return first([reply("moving")], _resume(state, facts))
 
 
-def _visits(state: State, said: Said, _facts: Facts) -> Turn:
-    return changing.show(state)
-
-
-def _cancel(state: State, said: Said, _facts: Facts) -> Turn:
+def _cancel(state: State, said: Said, facts: Facts) -> Turn:
     """ "Cancel" in the middle of a booking stops that; otherwise it means a visit."""
     if state.draft != Draft() and "cancel_visit" not in said.meaning.intents:
-        stopped = replace(state, stack=(), draft=Draft(), trail=())
-        return Turn(stopped, (reply("stopped"),), ReleaseHold())
+        return _stop(state, said, facts)
     return changing.start_cancelling(state, said.meaning)
+
+
+def _stop(state: State, _said: Said, _facts: Facts) -> Turn:
+    """ "Never mind": whatever is being talked about is dropped, and no visit is touched."""
+    stopped = replace(state, stack=(), draft=Draft(), trail=())
+    if state.draft == Draft():
+        return Turn(stopped, (reply("at_rest"),))
+    return Turn(stopped, (reply("stopped"),), ReleaseHold())
 
 
 def _undo(state: State, _said: Said, facts: Facts) -> Turn:
@@ -314,29 +338,46 @@ def _part(state: State, _facts: Facts) -> Turn:
 # --- what cannot be, and what was not understood ---------------------------------------------------------------------
 
 
-def _cannot_be(state: State, meaning: Meaning, facts: Facts) -> Turn:
-    """A date that does not exist or is over, a doctor who does not work here: say which, then ask on."""
-    if meaning.impossible_date:
-        said = reply("no_such_date", {"date": meaning.impossible_date})
-    elif meaning.past_date:
-        said = reply("date_over", {"date": meaning.past_date})
-    else:
-        said = reply("no_such_practitioner", {"name": meaning.unknown_practitioner or ""})
-    if state.step in _IDENTITY or not state.draft.says_what:
-        return _understood(first([said], _resume_or_ask(state, facts)))
-    return _understood(first([said], booking.other_day(state)))
+def _object(state: State, said: Said, facts: Facts) -> Turn | None:
+    """A date that does not exist or is over, a doctor or a specialty that is not here: say which, then ask on."""
+    meaning = said.meaning
+    missing = booking.missing_specialty(meaning, facts)
+    objections: dict[str, dict[str, Value]] = {
+        "no_such_date": {"date": meaning.impossible_date or ""},
+        "date_over": {"date": meaning.past_date or ""},
+        "no_such_practitioner": {"name": meaning.unknown_practitioner or ""},
+        "no_such_specialty": {"specialty": missing or ""},
+    }
+    for key, values in objections.items():
+        if any(values.values()):
+            told = changing.without_question(booking.take_in(state, meaning, facts))
+            return first([reply(key, values)], _ask_instead(told, facts, whom="date" not in key))
+    return None
 
 
-def _not_understood(state: State, facts: Facts) -> Turn:
+def _ask_instead(state: State, facts: Facts, *, whom: bool) -> Turn:
+    """Ask for what took the place of what cannot be: another doctor, or another day."""
+    if state.step in booking.HEAR:
+        return _resume(state, facts)
+    if whom:
+        return booking.want(state, Want(), facts)
+    return booking.other_day(state) if state.draft.says_what else booking.go_on(state, facts)
+
+
+def _not_understood(state: State, said: Said, facts: Facts) -> Turn:
     """First an example, then fewer choices, then a person."""
     misses = state.misses + 1
-    missed = replace(state, misses=misses)
     if misses >= PATIENCE:
-        return _call_person(missed, facts, "not_understood", "not_understood.person")
+        happened = Happened("handed_over", {"reason": "not_understood"})
+        handed_over = reply("not_understood.person", {}, (), [happened])
+        return Turn(replace(state, misses=0), (handed_over,), handoffs=("not_understood",))
+    missed = replace(state, misses=misses)
+    if said.meaning.number is not None and state.step not in booking.HEAR:
+        key = "number.unknown" if said.choices else "number.too_late" if state.step else "number.for_nothing"
+        return first([reply(key, {"number": said.meaning.number})], _resume(missed, facts))
     if missed.step is None:
         return Turn(missed, (reply(f"not_understood.{misses}", {}, [PERSON] if misses > 1 else []),))
-    key = f"not_understood.{misses}.{missed.step}"
-    return first([reply(key)], _resume(missed, facts))
+    return first([reply(f"not_understood.{misses}.{missed.step}")], _resume(missed, facts))
 
 
 # --- answers to requests ---------------------------------------------------------------------------------------------
@@ -352,8 +393,9 @@ def _then_resume(turn: Turn, facts: Facts) -> Turn:
     """An interruption has ended: go on where it began."""
     if turn.request is not None or turn.state.step in (None, "changing.which"):
         return turn
-    resumed = _resume(turn.state, facts)
-    return first(turn.replies, resumed)
+    if turn.state.draft == Draft():  # nothing was said yet that would be lost
+        return replace_state(turn, replace(turn.state, stack=()))
+    return first(turn.replies, _resume(turn.state, facts))
 
 
 def _visits_found(state: State, event: VisitsFound, facts: Facts) -> Turn:
@@ -378,31 +420,48 @@ _HANDLERS: dict[type, Callable[[State, Any, Facts], Turn]] = {
 
 _ACTIONS: dict[type, Callable[[State, Any, Facts], Turn]] = {
     Pick: booking.pick,
-    MoreTimes: lambda state, action, _facts: booking.more(state, action),
+    MoreTimes: booking.more,
     OtherDay: _chose_other_day,
     Want: booking.want,
-    ForPatient: _chose_patient,
-    Mean: _chose_reading,
+    ForPatient: _while_booking(booking.for_whom),
+    Mean: _while_booking(booking.mean),
     CancelVisit: lambda state, action, _facts: changing.cancel(state, action),
     Undo: lambda state, action, _facts: changing.undo(state, action),
     CallPerson: lambda state, _action, facts: _call_person(state, facts),
 }
 
 _GLOBAL: dict[str, Callable[[State, Said, Facts], Turn]] = {
-    "person": _person,
+    "person": lambda state, _said, facts: _call_person(state, facts),
     "restart": _restart,
     "undo": _undo,
     "cancel_visit": _cancel,
     "cancel": _cancel,
-    "visits": _visits,
+    "stop": _stop,
+    "visits": lambda state, _said, _facts: changing.show(state),
     "back": _back,
     "hours": _digress("hours"),
     "address": _digress("address"),
+    "price": _digress("prices"),
     "help": _digress("help"),
-    "move": _digress("moving"),
+    "move": _move,
     "other_day": _other_day,
     "more": _more,
 }
+
+_HEARING: tuple[Callable[[State, Said, Facts], Turn | None], ...] = (
+    _choose,
+    _obey,
+    _take_answer,
+    _object,
+    _take_facts,
+    _decline,
+    _be_polite,
+)
+"""The ways of hearing words, in this order."""
+
+_ANSWERS = booking.HEAR | {"changing.which": changing.hear_which}
+
+_RESUME = booking.RESUME | {"changing.which": changing.ask_which}
 
 _COURTESIES: dict[str, Callable[[State, Facts], Turn]] = {
     "greeting": _greet,

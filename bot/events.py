@@ -24,6 +24,7 @@ class Facts:
     patients: tuple[tuple[int, str], ...] = ()  # id and first name of those this address speaks for
     reachable: bool = True  # reminders can be sent to this very address
     most_options: int = 3  # how many options the channel can show at once
+    owner: int | None = None  # the patient whose own address this is
 
 
 # --- events ----------------------------------------------------------------------------------------------------------
@@ -75,11 +76,16 @@ class PatientRegistered(msgspec.Struct, frozen=True):
     first_name: str
 
 
-class VisitsFound(msgspec.Struct, frozen=True):
-    """The answer to FindVisits."""
+Purpose = Literal["show", "cancel", "choose"]
+"""Why visits are looked up: to be shown, to call off the one that was meant, to ask which one is meant."""
 
-    purpose: Literal["show", "cancel"]
+
+class VisitsFound(msgspec.Struct, frozen=True):
+    """The answer to FindVisits; when none is as described, all that are ahead."""
+
+    purpose: Purpose
     visits: tuple[Visit, ...]
+    as_described: bool
 
 
 class Cancelled(msgspec.Struct, frozen=True):
@@ -163,11 +169,12 @@ class RegisterPatient(msgspec.Struct, frozen=True):
 
 
 class FindVisits(msgspec.Struct, frozen=True):
-    """Look up what these patients have ahead, perhaps only some of it."""
+    """Look up what is ahead; described by whom it is with, for whom, or when, where anything of that was said."""
 
-    purpose: Literal["show", "cancel"]
+    purpose: Purpose
     practitioners: tuple[int, ...] = ()
-    when: When | None = None
+    patients: tuple[int, ...] = ()
+    whens: tuple[When, ...] = ()  # a doubtful time has several readings
 
 
 class Cancel(msgspec.Struct, frozen=True):

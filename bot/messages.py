@@ -53,13 +53,6 @@ class Wish(msgspec.Struct, frozen=True, tag="wish"):
     when: When
 
 
-class Money(msgspec.Struct, frozen=True, tag="money"):
-    """A price in the smallest unit of its currency (ISO 4217)."""
-
-    amount: int
-    currency: str
-
-
 class Say(msgspec.Struct, frozen=True, tag="say"):
     """A sentence, or a piece of one, by its key in the catalog, with what is to be put into it."""
 
@@ -68,12 +61,12 @@ class Say(msgspec.Struct, frozen=True, tag="say"):
 
 
 class Parts(msgspec.Struct, frozen=True, tag="parts"):
-    """Pieces of a sentence in a row, with commas between."""
+    """Pieces of a sentence in a row."""
 
     says: tuple[Say, ...]
 
 
-Value = str | int | Moment | Day | Wish | Money | Say | Parts
+Value = str | int | Moment | Day | Wish | Say | Parts
 
 
 # --- what a choice means: complete in itself, so that an old one still does what it says, or explains ----------------

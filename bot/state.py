@@ -1,6 +1,6 @@
 """What a conversation remembers between messages: steps that are open, and the draft of a visit."""
 
-from datetime import date
+from datetime import date, datetime
 from typing import Literal
 
 import msgspec
@@ -34,7 +34,9 @@ class Draft(msgspec.Struct, frozen=True, omit_defaults=True):
     location: int | None = None
     when: When | None = None
     readings: tuple[When, ...] = ()  # of a time that could mean two
+    after: datetime | None = None  # of "more times": where the last list ended
     whom: Literal["known", "new"] | None = None
+    dependent: bool = False  # somebody else than the writer
     patient: int | None = None
     slot: Slot | None = None
     hold: int | None = None
@@ -49,7 +51,9 @@ class Draft(msgspec.Struct, frozen=True, omit_defaults=True):
 
     def wanted(self) -> Wanted:
         """What to look for."""
-        return Wanted(self.practitioner, self.specialty, self.visit_type, self.location, self.when or When())
+        return Wanted(
+            self.practitioner, self.specialty, self.visit_type, self.location, self.when or When(), self.after
+        )
 
 
 class State(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -62,6 +66,7 @@ class State(msgspec.Struct, frozen=True, omit_defaults=True):
     trail: tuple[Draft, ...] = ()  # earlier drafts, for "back"
     misses: int = 0  # messages in a row that were not understood
     undoable: Undo | None = None
+    last: Slot | None = None  # what was booked last, for "the same for Nina"
     greeted: bool = False
 
     @property

@@ -20,7 +20,7 @@ from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from babel.numbers import format_currency, get_currency_precision
 
-from bot.messages import Day, Moment, Money, Parts, Say, Value, Wish
+from bot.messages import Day, Moment, Parts, Say, Value, Wish
 from core.scheduling.directory import Directory, Location
 from core.scheduling.wishes import DayRange, When
 
@@ -65,14 +65,14 @@ class _Sentence(Formatter):
         self.directory = directory
         self.locale = _locale(language, directory.organization.region)
 
-    def get_field(self, field_name: str, args: Any, kwargs: Any) -> tuple[Any, str]:
+    def get_field(self, field_name: str, _args: Any, kwargs: Any) -> tuple[Any, str]:
         """A plain name only: a catalog cannot reach into values."""
         if field_name in kwargs:
             return kwargs[field_name], field_name
         return _CLINIC[field_name](self), field_name
 
     def format_field(self, value: Value, format_spec: str) -> str:
-        """A value in words; `format_spec` is short, day or time for moments, full for days, on for wishes."""
+        """A value in words; `format_spec` is short, day or time for moments, long for days, on or full for wishes."""
         match value:
             case Moment():
                 return self.moment(value, format_spec)
@@ -81,20 +81,17 @@ class _Sentence(Formatter):
             case Say():
                 return say(value, self.language, self.directory)
             case Parts(says):
-                return ", ".join(say(part, self.language, self.directory) for part in says)
+                return "".join(say(part, self.language, self.directory) for part in says)
             case Wish(when):
                 return self.wish(when, format_spec)
-            case Money(amount, currency):
-                whole = amount / 10 ** get_currency_precision(currency)
-                return format_currency(whole, currency, locale=self.locale)
             case _:
                 return str(value)
 
     def day(self, on: date, style: str = "") -> str:
         if style == "short":
             return _plain(format_skeleton("MMMEd", on, locale=self.locale))
-        if style == "full":
-            return _plain(format_date(on, "long", locale=self.locale))
+        if style in ("long", "full"):
+            return _plain(format_date(on, style, locale=self.locale))
         return _plain(format_date(on, _without_year(self.locale.date_formats["full"].pattern), locale=self.locale))
 
     def time(self, at: time | datetime) -> str:
@@ -110,31 +107,27 @@ class _Sentence(Formatter):
         return worded if moment.zone is None else f"{worded} ({moment.zone})"
 
     def wish(self, when: When, style: str = "") -> str:
-        days = [self._days(days) for days in when.days]
-        days += [get_day_names("wide", locale=self.locale)[weekday] for weekday in when.weekdays]
+        days = [self._days(days, style) for days in when.days]
+        names = get_day_names("wide", locale=self.locale)
+        days += [self._on(names[weekday], style) for weekday in when.weekdays]
         parts = [format_list(days, "or", locale=self.locale)] if days else []
-        if style == "on" and parts and all(days.start and days.end for days in when.days):
-            parts = [self._word("format.on", days=parts[0])]
         if when.at is not None:
             parts.append(self._word("format.at", time=self.time(when.at)))
         for times in when.times:
-            if times.start and times.end:
-                key = "format.between"
-            else:
-                key = "format.from" if times.start else "format.until"
+            key = "format.between" if times.start and times.end else "format.from" if times.start else "format.before"
             named = {name: self.time(at) for name, at in (("start", times.start), ("end", times.end)) if at}
             parts.append(self._word(key, **named))
         return " ".join(parts) or self._word("format.any_time")
 
-    def _days(self, days: DayRange) -> str:
-        if days.start and days.end:
-            last = days.end - timedelta(days=1)
-            if last == days.start:
-                return self.day(last)
-            return self._word("format.days", start=self.day(days.start), end=self.day(last))
-        key = "format.from" if days.start else "format.until"
-        named = {name: self.day(on) for name, on in (("start", days.start), ("end", days.end)) if on}
-        return self._word(key, **named)
+    def _days(self, days: DayRange, style: str) -> str:
+        first, last = days.start, days.end and days.end - timedelta(days=1)
+        if first is not None and first == last:
+            return self._on(self.day(first, style), style)
+        key = "format.days" if first and last else "format.from" if first else "format.until"
+        return self._word(key, **{name: self.day(on) for name, on in (("start", first), ("end", last)) if on})
+
+    def _on(self, day: str, style: str) -> str:
+        return self._word("format.on", day=day) if style == "on" else day
 
     def _word(self, key: str, **values: str) -> str:
         return catalog(self.language).gettext(key).format(**values)
@@ -165,6 +158,18 @@ class _Sentence(Formatter):
             first = weekday
         return lines
 
+    def prices(self) -> str:
+        """What each kind of visit costs, where the clinic says."""
+        return "\n".join(
+            f"{kind.label}: {self.price(kind.price, kind.currency)}"
+            for kind in self.directory.visit_types
+            if kind.price is not None and kind.currency is not None
+        )
+
+    def price(self, amount: int, currency: str) -> str:
+        """A price given in the smallest unit of its currency."""
+        return _plain(format_currency(amount / 10 ** get_currency_precision(currency), currency, locale=self.locale))
+
     def addresses(self) -> str:
         """Where every location is."""
         return "\n".join(f"{place.name}, {place.address}" for place in self.directory.locations)
@@ -181,6 +186,7 @@ _CLINIC = {
     "phone": lambda sentence: sentence.directory.organization.phone or "",
     "hours": _Sentence.hours,
     "addresses": _Sentence.addresses,
+    "prices": _Sentence.prices,
     "emergency_number": _Sentence.emergency_numbers,
 }
 """What every sentence may name without being given it."""

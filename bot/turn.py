@@ -89,8 +89,10 @@ class Answering:
     def facts(self) -> Facts:
         """What the dialog may know."""
         local = self.turn.now.astimezone(self.directory.zone)
-        known = tuple((patient.id, patient.first_name) for patient in self.known)
-        return Facts(self.directory, local.date(), known, self.manner.reachable, self.manner.most_options)
+        known = self.known
+        owner = next((patient.id for patient in known if patient.is_owner), None)
+        names = tuple((patient.id, patient.first_name) for patient in known)
+        return Facts(self.directory, local.date(), names, self.manner.reachable, self.manner.most_options, owner)
 
 
 def answer(answering: Answering, inbound: Inbound | None) -> None:
@@ -145,7 +147,9 @@ def _event(answering: Answering, state: State, inbound: Inbound | None, facts: F
         return _tapped(answering, inbound.token, inbound.number or 0)
     address_id = turn.message.address_id
     assert address_id is not None
-    prompt = outbox.newest_prompt(answering.session, turn.conversation_id, address_id, turn.now)
+    prompt = outbox.newest_prompt(
+        answering.session, turn.conversation_id, address_id, turn.message.received_at, turn.now
+    )
     choices = unpack_choices(turn.opened("prompts.choices", prompt.choices)) if prompt else ()
     directory = answering.directory
     context = Context(
@@ -234,7 +238,8 @@ def _find_visits(answering: Answering, request: FindVisits) -> Event:
     ahead = visits.upcoming_for(
         answering.session, (patient.id for patient in answering.known), answering.turn.now, answering.desk.actor
     )
-    return VisitsFound(request.purpose, tuple(_meant(answering.directory, request, ahead)) or ahead)
+    meant = tuple(_meant(answering.directory, request, ahead))
+    return VisitsFound(request.purpose, meant or ahead, as_described=bool(meant))
 
 
 def _meant(directory: Directory, request: FindVisits, ahead: tuple[visits.Visit, ...]) -> Iterator[visits.Visit]:
@@ -244,7 +249,9 @@ def _meant(directory: Directory, request: FindVisits, ahead: tuple[visits.Visit,
         local = slot.start.astimezone(directory.location[slot.location_id].zone)
         if request.practitioners and slot.practitioner_id not in request.practitioners:
             continue
-        if request.when is not None and not request.when.fits(local):
+        if request.patients and visit.patient_id not in request.patients:
+            continue
+        if request.whens and not any(when.means(local) for when in request.whens):
             continue
         yield visit
 

@@ -22,22 +22,25 @@ MOST_ATTEMPTS = 8
 _log = logs.get(__name__)
 
 
-def deliver_some(engine: Engine, vault: Vault, directory: Directory, channels: Mapping[str, "Channel"]) -> int:
-    """Hand over what may go now; returns how many messages were tried."""
+def deliver_next(engine: Engine, vault: Vault, directory: Directory, channels: Mapping[str, "Channel"]) -> bool:
+    """Hand over the next message that may go now; False when there is none.
+
+    One at a time, so that its lease covers the vendor's call, and a sender that dies leaves one *unknown* and no more.
+    """
     names = [name for name, channel in channels.items() if channel.send is not None]
     try:
         with transaction(engine) as session:
-            claimed = outbox.claim(session, vault, names)
+            claimed = outbox.claim(session, vault, names, limit=1)
     except psycopg.errors.UniqueViolation:
-        return deliver_some(engine, vault, directory, channels)  # another sender was faster with an address
-    failpoints.reach("send.after_claim")
+        return True  # another sender was faster with an address: look again
     for channel, owed in claimed:
+        failpoints.reach("send.after_claim")
         outcome = _handed_over(channels[channel], owed, directory)
         failpoints.reach("send.before_settle")
         with transaction(engine) as session:
             outbox.settle(session, owed, outcome)
         _log.info("delivered", outbox_id=owed.id, channel=channel, status=outcome.status, code=outcome.error)
-    return len(claimed)
+    return bool(claimed)
 
 
 def _handed_over(channel: "Channel", owed: Owed, directory: Directory) -> Outcome:

@@ -43,7 +43,8 @@ def decode(body: bytes) -> Inbound:
         return Inbound(written.text or "")
     token, _, number = written.choice.rpartition(".")
     return Inbound(
-        token=token, number=int(number) if number.isascii() and number.isdigit() and len(number) < 4 else None
+        token=token if token.isprintable() else "",  # a NUL is no text to PostgreSQL
+        number=int(number) if number.isascii() and number.isdigit() and len(number) < 4 else None,
     )
 
 

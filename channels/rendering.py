@@ -32,12 +32,16 @@ def with_buttons(payload: Payload, directory: Directory) -> Rendered:
     return Rendered(text, buttons)
 
 
+# An SMS in the GSM alphabet holds 160 characters, with one sign outside of it 70.
+_GSM = str.maketrans({"“": '"', "”": '"', "‘": "'", "’": "'", "–": "-", "—": "-", "…": "...", "•": "-"})
+
+
 def with_numbers(payload: Payload, directory: Directory) -> Rendered:
-    """Text alone, each choice on a line with the digit that answers it."""
+    """Text alone, each choice on a line with the digit that answers it; typographic signs as an SMS can have them."""
     text = say_all(payload.reply.says, payload.language, directory)
     numbered = sorted(by_digit(payload.reply.choices).items(), key=lambda item: (item[0] == 0, item[0]))
     lines = [f"{number} {_label(choice, payload, directory)}" for number, choice in numbered]
-    return Rendered("\n".join([text, *lines]))
+    return Rendered("\n".join([text, *lines]).translate(_GSM))
 
 
 def _label(choice: Choice, payload: Payload, directory: Directory) -> str:

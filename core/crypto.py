@@ -51,7 +51,7 @@ class DataKey:
             raise Unreadable(place)
         try:
             return self._cipher.decrypt(sealed[head : head + _NONCE], sealed[head + _NONCE :], _bound(place, owner))
-        except InvalidTag as error:
+        except (InvalidTag, ValueError) as error:  # changed, or too short to be ours
             raise Unreadable(place) from error
 
     def seal_text(self, place: str, owner: int, clear: str) -> bytes:

@@ -1,7 +1,7 @@
 """Deliver the outbox to the channels that have a vendor. Run as many as needed: one message per address is in flight, in order."""
 
 from channels import CHANNELS
-from channels.delivery import deliver_some
+from channels.delivery import deliver_next
 from core import logs
 from core.config import Settings
 from core.database import UNAVAILABLE, open_engine, transaction
@@ -24,7 +24,7 @@ def main(settings: Settings) -> None:
         try:
             with transaction(engine) as session:
                 clinic = known.current(session)
-            while not stopping.is_set() and deliver_some(engine, settings.vault, clinic, CHANNELS):
+            while not stopping.is_set() and deliver_next(engine, settings.vault, clinic, CHANNELS):
                 pass
         except UNAVAILABLE as error:
             _log.warning("database_away", error=type(error).__name__)

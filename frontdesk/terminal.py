@@ -39,7 +39,7 @@ class Terminal:
     address: str
     account: str  # how choices are shown: see channels.rendering
     seen: int = 0
-    _tokens: dict[str, str] = field(default_factory=dict)  # the newest button of each label
+    tokens: dict[str, str] = field(default_factory=dict)  # the newest button of each label
     _numbers: Iterator[int] = field(default_factory=itertools.count)
     _session: str = field(default_factory=lambda: secrets.token_hex(8))
 
@@ -48,10 +48,13 @@ class Terminal:
 
     def say(self, text: str) -> list[Answer]:
         """Write a line, or tap the button with that label; returns what the clinic answers."""
-        self.pass_time()
         label = text.removeprefix("[").removesuffix("]") if text.startswith("[") else text
-        token = self._tokens.get(label)
-        written = Written(text) if token is None else Written(choice=token, label=label)
+        token = self.tokens.get(label)
+        return self.write(Written(text) if token is None else Written(choice=token, label=label))
+
+    def write(self, written: Written) -> list[Answer]:
+        """Send words or a tap; returns what the clinic answers."""
+        self.pass_time()
         with transaction(self.engine) as session:
             sender = Sender(terminal.CHANNEL, self.account, self.address)
             message_id = f"{self._session}-{next(self._numbers)}"
@@ -86,5 +89,5 @@ class Terminal:
             for line in lines
             if line.payload is not None
         ]
-        self._tokens |= {button.label: button.token for answer in answers for button in answer.rendered.buttons}
+        self.tokens |= {button.label: button.token for answer in answers for button in answer.rendered.buttons}
         return answers

@@ -40,7 +40,7 @@ def parse(text: str) -> list[Line]:
         if raw.startswith("#"):
             lines.append(Line("#", raw))
         elif colon and word in _WORDS:
-            lines.append(Line(word, rest.strip()))  # type: ignore[arg-type]
+            lines.append(Line(word, rest.strip()))
         elif raw.startswith(" ") and lines:
             lines[-1] = Line(lines[-1].word, f"{lines[-1].text}\n{raw.strip()}")
         elif not raw.strip():

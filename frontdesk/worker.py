@@ -5,6 +5,7 @@ Claims are committed before anything is answered. Then every message is one tran
 
 import random
 import threading
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -43,32 +44,43 @@ class Worker:
     channels: Mapping[str, Channel] = field(default_factory=lambda: CHANNELS)
     stopping: threading.Event = field(default_factory=threading.Event)
     directory: Cached = field(default_factory=Cached)
+    _claimed: deque[Claim] = field(default_factory=deque)
 
     def answer_waiting(self) -> int:
         """Answer until nobody waits; returns how many messages were answered."""
+        self._give_back()
         answered = 0
         while not self.stopping.is_set():
             claims = self._claim()
             if not claims:
                 break
-            for claim in claims:
-                answered += self._answer_conversation(claim)
+            answered += self._answer_all(claims)
         return answered
 
     def retry_failed(self) -> int:
         """Try one conversation whose last attempt did not end well, alone; returns how many messages were answered."""
         with transaction(self.engine) as session:
             claim = conversations.claim_failed(session)
-        if claim is None:
-            return 0
-        if claim.attempts > conversations.ATTEMPTS:
-            self._put_aside(claim)  # its worker died every time
-            return 0
-        return self._answer_conversation(claim)
+        return 0 if claim is None else self._answer_all([claim])
 
     def _claim(self) -> list[Claim]:
         with transaction(self.engine) as session:
             return conversations.claim(session)
+
+    def _answer_all(self, claims: list[Claim]) -> int:
+        """Answer conversation by conversation. What is not answered when the database goes away is given back later."""
+        self._claimed.extend(claims)
+        answered = 0
+        while self._claimed:
+            answered += self._answer_conversation(self._claimed[0])
+            self._claimed.popleft()
+        return answered
+
+    def _give_back(self) -> None:
+        """The database was away: no message was at fault, and nobody has to wait for our leases to run out."""
+        while self._claimed:
+            self._let_go(self._claimed[0], timedelta(0), forgiven=True)
+            self._claimed.popleft()
 
     def _answer_conversation(self, claim: Claim) -> int:
         """Answer all that waits in one conversation; returns how many messages that were."""
@@ -78,36 +90,35 @@ class Worker:
                 self._let_go(claim, timedelta(0), forgiven=True)
                 return answered
             try:
-                more = self._answer_one(claim)
+                turn = self._answer_one(claim)
             except (psycopg.errors.DeadlockDetected, psycopg.errors.LockNotAvailable):
                 self._let_go(claim, _BRIEFLY, forgiven=True)
                 return answered
-            except UNAVAILABLE:
-                # The connection is gone; the database tells by the lease when somebody may try again.
-                _log.warning("database_lost", conversation_id=claim.conversation_id)
-                raise
-            except Exception:
+            except Exception as error:
+                # A statement that took too long is the message's own fault, though psycopg counts it among the others.
+                if isinstance(error, UNAVAILABLE) and not isinstance(error, psycopg.errors.QueryCanceled):
+                    raise
                 _log.exception("turn_failed", conversation_id=claim.conversation_id, attempts=claim.attempts)
-                self._failed(claim)
-                return answered
-            if more is None:
+                turn = self._failed(claim)
+            if turn is None:
                 return answered
             answered += 1
             if self.bell is not None:
                 self.bell.ring("outbox")
-            if not more:
+            if not turn.more:
                 return answered
             claim = Claim(claim.conversation_id, claim.lease, 1)
 
-    def _answer_one(self, claim: Claim) -> bool | None:
-        """One message, one transaction. True when another waits; None when the lease was lost or nothing waits."""
+    def _answer_one(self, claim: Claim) -> Turn | None:
+        """One message, one transaction. None when the lease was lost or nothing waits."""
+        if claim.attempts > conversations.ATTEMPTS:
+            return self._put_aside(claim)  # its worker died every time
         with transaction(self.engine) as session:
             turn = conversations.lock(session, self.vault, claim)
-            if turn is None:
-                return None
-            failpoints.reach("turn.after_lock")
-            answer(self._answering(session, turn), self._decoded(turn))
-        return turn.more
+            if turn is not None:
+                failpoints.reach("turn.after_lock")
+                answer(self._answering(session, turn), self._decoded(turn))
+        return turn
 
     def _answering(self, session: Session, turn: Turn) -> Answering:
         message = turn.message
@@ -117,24 +128,25 @@ class Worker:
 
     def _decoded(self, turn: Turn) -> Inbound | None:
         message = turn.message
-        return None if message.channel == inbox.CLOCK else self.channels[message.channel].decode(message.body)
+        return None if message.channel == inbox.CLOCK else self.channels[message.channel].decode(turn.body)
 
-    def _failed(self, claim: Claim) -> None:
+    def _failed(self, claim: Claim) -> Turn | None:
+        """Try again a little later; after the third time the message is put aside and the next one has its turn."""
         if claim.attempts >= conversations.ATTEMPTS:
-            self._put_aside(claim)
-        else:
-            self._let_go(claim, _PAUSES[claim.attempts - 1])
+            return self._put_aside(claim)
+        self._let_go(claim, _PAUSES[claim.attempts - 1])
+        return None
 
     def _let_go(self, claim: Claim, pause: timedelta, *, forgiven: bool = False) -> None:
         with transaction(self.engine) as session:
             conversations.let_go(session, claim, pause, forgiven=forgiven)
 
-    def _put_aside(self, claim: Claim) -> None:
+    def _put_aside(self, claim: Claim) -> Turn | None:
         """Three attempts were too many: staff look at the message, the patient is told, the conversation goes on."""
         with transaction(self.engine) as session:
             turn = conversations.lock(session, self.vault, claim)
             if turn is None:
-                return
+                return None
             message = turn.message
             _log.error("put_aside", conversation_id=claim.conversation_id, inbox_id=message.id)
             seq = turn.last_seq + 1
@@ -145,8 +157,7 @@ class Worker:
                 told = Reply((Say("error.aside"),), (), (Happened("handed_over", {"reason": "aside"}),))
                 owe(session, turn, message.address_id, seq, told, "en")
             conversations.finish(session, turn, None, seq)
-        if self.bell is not None:
-            self.bell.ring("outbox")
+        return turn
 
 
 def main(settings: Settings) -> None:

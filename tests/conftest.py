@@ -9,6 +9,8 @@ import pytest
 from tests import databases, demo_clinic
 from tests.demo_clinic import DemoClinic
 
+pytest_plugins = ["tests.fixtures"]
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update-transcripts", action="store_true", help="let the clinic's lines say what it says now")

@@ -37,8 +37,10 @@ class DemoClinic:
             person.pass_time()
 
     def say(self, channel: str, address: str, text: str) -> list[Answer]:
-        """What the clinic answers to somebody's message; `[label]` taps a button."""
-        return self.person(channel, address).say(text)
+        """What the clinic answers to somebody's message; `[label]` taps a button that they have seen."""
+        person = self.person(channel, address)
+        assert not text.startswith("[") or text[1:-1] in person.tokens, f"there is no button {text}"
+        return person.say(text)
 
     def person(self, channel: str, address: str) -> Terminal:
         """Somebody who writes from an address; always the same for the same address."""
@@ -70,5 +72,3 @@ def _opened(url: str) -> Iterator[Engine]:
         yield engine
     finally:
         engine.dispose()
-
-

@@ -3,9 +3,10 @@
 The steps are a table. A draft is filled in any order; `go_on` asks for the first thing that is missing, or books.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
+from typing import Literal
 
 from msgspec.structs import replace
 
@@ -19,12 +20,23 @@ from bot.events import (
     PatientRegistered,
     Refused,
     RegisterPatient,
-    Said,
     SlotHeld,
     SlotsFound,
     Turn,
 )
-from bot.flows.wording import PERSON, described, first, first_name, in_common, offers, reply, slot_facts, visit_facts
+from bot.flows.wording import (
+    PERSON,
+    described,
+    first,
+    in_common,
+    moment,
+    most_options,
+    offers,
+    reply,
+    slot_facts,
+    visit_facts,
+    visit_values,
+)
 from bot.messages import (
     Choice,
     Day,
@@ -38,14 +50,17 @@ from bot.messages import (
     Reply,
     Say,
     Undo,
+    Value,
     Want,
     Wish,
 )
 from bot.state import Draft, State, Step
 from bot.understanding.meaning import Meaning
-from core.scheduling.wishes import When
+from core.scheduling.slots import HORIZON, Slot, Wanted
+from core.scheduling.wishes import DayRange, When
 
 OLDEST = 120  # years; a birth date before that is a slip of the pen
+EXAMPLE = date(1990, 5, 3)  # of a birth date
 
 
 @dataclass(frozen=True)
@@ -67,33 +82,41 @@ def go_on(state: State, facts: Facts) -> Turn:
     assert draft.slot is not None
     if draft.patient is not None:
         return Turn(state, request=BookSlot(draft.slot, draft.patient))
-    assert draft.name is not None and draft.birth_date is not None
-    relationship = "dependent" if facts.patients else "self"
+    assert draft.name is not None
+    assert draft.birth_date is not None
+    relationship: Literal["self", "dependent"] = "dependent" if draft.dependent or facts.owner is not None else "self"
     return Turn(state, request=RegisterPatient(draft.name, draft.birth_date, draft.contact, relationship))
 
 
 def take_in(state: State, meaning: Meaning, facts: Facts) -> State:
     """Add to the draft whatever a message says about the visit, beyond the question or without one."""
     draft = state.draft
-    if meaning.practitioners or meaning.specialties or meaning.visit_types:
+    if meaning.same and state.last is not None:
+        draft = _as_before(draft, state.last, facts)
+    if meaning.practitioners or meaning.visit_types or _offered(meaning, facts):
         draft = _what(draft, meaning, facts)
     if meaning.locations:
         draft = replace(draft, location=meaning.locations[0])
     if meaning.when is not None:
-        draft = replace(draft, when=_combined(draft.when, meaning.when), readings=())
+        draft = replace(draft, when=_combined(draft.when, meaning.when), readings=(), after=None)
     if meaning.readings:
         draft = replace(draft, readings=meaning.readings)
     draft = _whom(draft, meaning, facts)
-    if draft.when != state.draft.when or draft.wanted() != state.draft.wanted():
+    if draft.wanted() != state.draft.wanted():
         # A new wish; what was chosen before no longer is what they want.
         draft = replace(draft, slot=None, hold=None)
-    if not facts.patients:
+    if not facts.patients and " " in (meaning.name or " "):
         draft = _identity(draft, meaning, facts)
     return replace(state, draft=draft)
 
 
 def tells(meaning: Meaning) -> bool:
-    """Whether a message says anything that a booking could use."""
+    """Whether a message asks for a visit, or says anything that one could use."""
+    return "book" in meaning.intents or describes(meaning)
+
+
+def describes(meaning: Meaning) -> bool:
+    """Whether a message says whom to see, when, or who comes."""
     return bool(
         meaning.practitioners
         or meaning.specialties
@@ -104,16 +127,9 @@ def tells(meaning: Meaning) -> bool:
         or meaning.patients
         or meaning.someone_else
         or meaning.myself
+        or meaning.same
         or meaning.name
-        or "book" in meaning.intents
     )
-
-
-def hear(state: State, said: Said, facts: Facts) -> Turn | None:
-    """Take the answer to the open question, or None when the message is none."""
-    if state.step is None or state.step not in _HEAR:
-        return None
-    return _HEAR[state.step](state, said.meaning, facts)
 
 
 # --- what and whom ---------------------------------------------------------------------------------------------------
@@ -137,14 +153,48 @@ def _what(draft: Draft, meaning: Meaning, facts: Facts) -> Draft:
             specialty=None,
             visit_type=wanted if wanted in kinds else None,
         )
-    specialty = meaning.specialties[0] if meaning.specialties else None
+    specialty = next(iter(_offered(meaning, facts)), None)
     if visit_type is not None and specialty is not None and not _goes_with(visit_type, specialty, facts):
         visit_type = None
-    if specialty is None and draft.practitioner is not None:
-        # "a cleaning", said after "with Dr Lee": who does it stays, if they do it.
-        if visit_type in facts.directory.practitioner[draft.practitioner].visit_types:
-            return replace(draft, visit_type=visit_type)
+    doctor = None if draft.practitioner is None else facts.directory.practitioner[draft.practitioner]
+    if specialty is None and doctor is not None and visit_type in doctor.visit_types:
+        return replace(draft, visit_type=visit_type)  # "a cleaning", said after "with Dr Lee"
     return replace(draft, practitioner=None, practitioners=(), specialty=specialty, visit_type=visit_type)
+
+
+def _as_before(draft: Draft, last: Slot, facts: Facts) -> Draft:
+    """The same doctor and kind of visit, about the same time."""
+    local = moment(last, facts).local
+    when = When(days=(DayRange(local.date(), local.date() + timedelta(days=1)),), at=local.time())
+    return replace(
+        draft,
+        practitioner=last.practitioner_id,
+        practitioners=(),
+        specialty=None,
+        visit_type=last.visit_type_id,
+        when=when,
+        after=None,
+    )
+
+
+def practised(facts: Facts) -> dict[str, str]:
+    """The specialties of those who work here, with their labels."""
+    labels = {specialty.code: specialty.label for specialty in facts.directory.specialties}
+    return {code: labels[code] for practitioner in facts.directory.practitioners for code in practitioner.specialties}
+
+
+def _offered(meaning: Meaning, facts: Facts) -> list[str]:
+    """The specialties of a message that somebody here has."""
+    here = practised(facts)
+    return [code for code in meaning.specialties if code in here]
+
+
+def missing_specialty(meaning: Meaning, facts: Facts) -> str | None:
+    """A specialty that is all a message asks for, and that nobody here has."""
+    if meaning.practitioners or meaning.visit_types or _offered(meaning, facts):
+        return None
+    labels = {specialty.code: specialty.label for specialty in facts.directory.specialties}
+    return next((labels[code] for code in meaning.specialties), None)
 
 
 def _goes_with(visit_type: int, specialty: str, facts: Facts) -> bool:
@@ -155,21 +205,25 @@ def _goes_with(visit_type: int, specialty: str, facts: Facts) -> bool:
 
 
 def _whom(draft: Draft, meaning: Meaning, facts: Facts) -> Draft:
-    if len(meaning.patients) == 1:
-        return replace(draft, whom="known", patient=meaning.patients[0])
-    if meaning.someone_else and not meaning.patients:
-        others = facts.patients[1:]
-        if len(others) == 1 and draft.whom is None:
-            return replace(draft, whom="known", patient=others[0][0])
-        return draft if others else replace(draft, whom="new", patient=None)
-    if meaning.myself and facts.patients:
-        return replace(draft, whom="known", patient=facts.patients[0][0])
-    return draft
+    named = {*meaning.patients, *([facts.owner] if meaning.myself else [])}
+    if len(named) > 1:
+        return replace(draft, whom=None, patient=None)  # "for me and Leo": a visit is for one
+    if named - {None}:
+        return replace(draft, whom="known", patient=named.pop(), dependent=False)
+    if not meaning.someone_else and not meaning.myself:
+        return draft
+    others = [id for id, _ in facts.patients if id != facts.owner]
+    if meaning.myself or not others:
+        return replace(draft, whom="new", patient=None, dependent=not meaning.myself)
+    if len(others) == 1 and draft.whom is None:
+        return replace(draft, whom="known", patient=others[0])
+    return replace(draft, whom=None, patient=None, dependent=True)
 
 
-def for_whom(state: State, patient: int | None, facts: Facts) -> Turn:
+def for_whom(state: State, chosen: ForPatient, facts: Facts) -> Turn:
     """The answer to "who is it for?"."""
-    draft = replace(state.draft, whom="new" if patient is None else "known", patient=patient)
+    whom: Literal["known", "new"] = "new" if chosen.patient is None else "known"
+    draft = replace(state.draft, whom=whom, patient=chosen.patient)
     return go_on(replace(state, draft=draft), facts)
 
 
@@ -211,11 +265,18 @@ def _ask_what(state: State, facts: Facts) -> Turn:
             )
             for p in (facts.directory.practitioner[id] for id in draft.practitioners)
         ]
-        return Turn(state, (reply("booking.which_practitioner", {}, [*options[: facts.most_options], PERSON]),))
-    labels = {specialty.code: specialty.label for specialty in facts.directory.specialties}
-    here = dict.fromkeys(code for practitioner in facts.directory.practitioners for code in practitioner.specialties)
-    options = [Choice(Say("choice.specialty", {"specialty": labels[code]}), Want(specialty=code)) for code in here]
-    return Turn(state, (reply("booking.what", {}, [*options[: facts.most_options], PERSON]),))
+        return Turn(state, (reply("booking.which_practitioner", {}, _shown(options, state, facts)),))
+    options = [
+        Choice(Say("choice.specialty", {"specialty": label}), Want(specialty=code))
+        for code, label in practised(facts).items()
+    ]
+    if draft.when is None or draft.when.first_available:
+        return Turn(state, (reply("booking.what", {}, _shown(options, state, facts)),))
+    return Turn(state, (reply("booking.what_then", {"wish": Wish(draft.when)}, _shown(options, state, facts)),))
+
+
+def _shown(options: list[Choice], state: State, facts: Facts) -> list[Choice]:
+    return [*options[: most_options(state, facts)], PERSON]
 
 
 def _ask_reading(state: State, _facts: Facts) -> Turn:
@@ -225,26 +286,33 @@ def _ask_reading(state: State, _facts: Facts) -> Turn:
     for reading in readings:
         day = When(days=reading.days, weekdays=reading.weekdays)
         by_day[day] = (*by_day.get(day, ()), reading)
-    if 1 < len(by_day) < len(readings):
-        meanings = by_day
-    else:
-        meanings = {reading: (reading,) for reading in readings}
-    options = [Choice(Say("choice.reading", {"wish": Wish(wish)}), Mean(left)) for wish, left in meanings.items()]
-    one, *_, other = meanings
-    return Turn(state, (reply("booking.which_reading", {"one": Wish(one), "other": Wish(other)}, options),))
+    meanings = by_day if 1 < len(by_day) < len(readings) else {reading: (reading,) for reading in readings}
+    years = {days.start.year for reading in readings for days in reading.days if days.start}
+    key = "choice.reading" if len(years) < 2 else "choice.reading_year"
+    options = [Choice(Say(key, {"wish": Wish(wish)}), Mean(left)) for wish, left in meanings.items()]
+    return Turn(state, (reply("booking.which_reading", {}, options),))
+
+
+def ask_which(choices: list[Choice], state: State) -> Turn:
+    """Words that could mean one of several things: which?"""
+    return Turn(state, (reply("booking.which_reading", {}, choices),))
 
 
 def agrees(when: When, reading: When) -> bool:
     """Whether an answer such as "the 13th", "am" or "8 in the evening" fits one reading of a doubtful time."""
     return (
-        (not when.days or when.days == reading.days)
+        (not when.days or all(any(day.start in days for days in when.days) for day in reading.days if day.start))
         and (when.at is None or when.at == reading.at)
         and (not when.times or (reading.at is not None and any(reading.at in times for times in when.times)))
     )
 
 
 def _ask_whom(state: State, facts: Facts) -> Turn:
-    options = [Choice(Say("choice.patient", {"patient": name}), ForPatient(id)) for id, name in facts.patients]
+    options = [
+        Choice(Say("choice.patient", {"patient": name}), ForPatient(id))
+        for id, name in facts.patients
+        if not (state.draft.dependent and id == facts.owner)
+    ]
     new = Choice(Say("choice.somebody_new"), ForPatient(None), kind="more")
     return Turn(state, (reply("booking.whom", {}, [*options, new]),))
 
@@ -257,6 +325,9 @@ def _combined(old: When | None, new: When) -> When:
     if old is None or new.first_available:
         return new
     has_day, has_time = bool(new.days or new.weekdays), bool(new.times or new.at)
+    excludes = bool(new.not_days or new.not_weekdays)
+    if excludes and all(days.start and days.end == days.start + timedelta(days=1) for days in old.days):
+        old = replace(old, days=())  # "not Monday", after Monday was asked for
     return When(
         days=new.days if has_day else old.days,
         weekdays=new.weekdays if has_day else old.weekdays,
@@ -280,24 +351,33 @@ def _find(state: State, facts: Facts) -> Turn:
     return Turn(state, request=FindSlots(state.draft.wanted()))
 
 
-def more(state: State, chosen: MoreTimes) -> Turn:
+def more(state: State, chosen: MoreTimes, facts: Facts) -> Turn:
     """Later times of the same wish, whatever was asked meanwhile."""
     wanted = chosen.wanted
     draft = replace(
-        state.draft,
+        _for(state.draft, chosen.patient, facts),
         practitioner=wanted.practitioner,
         practitioners=(),
         specialty=wanted.specialty,
         visit_type=wanted.visit_type,
         location=wanted.location,
         when=wanted.when,
+        after=wanted.after,
         readings=(),
-        whom="new" if chosen.patient is None else "known",
-        patient=chosen.patient,
         slot=None,
         hold=None,
     )
-    return Turn(replace(state, draft=draft, stack=("booking.time",)), request=FindSlots(wanted))
+    return go_on(replace(state, draft=draft), facts)
+
+
+def _for(draft: Draft, patient: int | None, facts: Facts) -> Draft:
+    """For the patient of an offer, who may have become known since, or may no longer be."""
+    known = {id for id, _ in facts.patients}
+    if patient in known:
+        return replace(draft, whom="known", patient=patient)
+    if draft.whom == "new" or not known:
+        return replace(draft, whom="new", patient=None)
+    return replace(draft, whom=None, patient=None)
 
 
 def other_day(state: State) -> Turn:
@@ -313,21 +393,28 @@ def offer(state: State, found: SlotsFound, facts: Facts) -> Turn:
     if not found.slots:
         key = "booking.none_later" if found.wanted.after else "booking.none"
         return Turn(replace(state, stack=("booking.day",)), (reply(key, {}, [PERSON]),))
-    choices = _offers(state, found, facts)
-    key = "booking.offer" if found.exact else "booking.offer_nearest"
-    values = {
-        "count": len(found.slots),
-        "details": in_common(found.slots, draft.patient, facts),
+    at_that_time = found.exact and found.wanted.when.at is not None
+    slots = found.slots[: 1 if at_that_time else most_options(state, facts)]
+    too_far = _is_too_far(found.wanted.when, facts)
+    key = "booking.offer" if found.exact else "booking.offer_too_far" if too_far else "booking.offer_nearest"
+    values: dict[str, Value] = {
+        "count": len(slots),
+        "details": in_common(slots, found.wanted, draft.patient, facts),
         "wish": Wish(found.wanted.when),
     }
+    choices = _offers(slots, found.wanted, draft.patient, facts)
     return Turn(replace(state, stack=("booking.time",)), (reply(key, values, choices),))
 
 
-def _offers(state: State, found: SlotsFound, facts: Facts) -> list[Choice]:
-    patient = state.draft.patient
-    later = replace(found.wanted, after=max(slot.start for slot in found.slots))
+def _is_too_far(when: When, facts: Facts) -> bool:
+    """Whether every day of a wish lies beyond what can be booked."""
+    return bool(when.days) and all(days.start and days.start > facts.today + HORIZON for days in when.days)
+
+
+def _offers(slots: Sequence[Slot], wanted: Wanted, patient: int | None, facts: Facts) -> list[Choice]:
+    later = replace(wanted, after=max(slot.start for slot in slots))
     return [
-        *offers(found.slots, patient, facts),
+        *offers(slots, patient, facts),
         Choice(Say("choice.more_times"), MoreTimes(later, patient), kind="more"),
         Choice(Say("choice.other_day"), OtherDay(), kind="change"),
         PERSON,
@@ -336,21 +423,17 @@ def _offers(state: State, found: SlotsFound, facts: Facts) -> list[Choice]:
 
 def pick(state: State, chosen: Pick, facts: Facts) -> Turn:
     """A time was chosen: book it, or hold it and ask who comes."""
-    known = {id for id, _ in facts.patients}
-    patient = chosen.patient if chosen.patient in known else None
     slot = chosen.slot
     draft = replace(
-        state.draft,
+        _for(state.draft, chosen.patient, facts),
         practitioner=slot.practitioner_id,
         practitioners=(),
         visit_type=slot.visit_type_id,
         readings=(),
-        whom="new" if patient is None else "known",
-        patient=patient,
         slot=slot,
         hold=None,
     )
-    return go_on(replace(state, draft=draft), facts)
+    return go_on(_with_patient(replace(state, draft=draft), facts), facts)
 
 
 # --- who, for those we do not know yet -------------------------------------------------------------------------------
@@ -384,35 +467,24 @@ def hold_expired(state: State, event: HoldExpired) -> Turn:
     return Turn(replace(state, draft=replace(state.draft, hold=None)))
 
 
-def _ask(key: str) -> Callable[[State, Facts], Turn]:
+def _ask(step: Step) -> Callable[[State, Facts], Turn]:
     def ask(state: State, _facts: Facts) -> Turn:
-        return Turn(state, (reply(key),))
+        return Turn(state, (reply(step, {"example": Day(EXAMPLE)}),))
 
     return ask
 
 
-def _hear_name(state: State, meaning: Meaning, facts: Facts) -> Turn | None:
-    if meaning.name is None:
-        return None
-    return go_on(replace(state, draft=_identity(state.draft, meaning, facts)), facts)
-
-
-def _hear_birth_date(state: State, meaning: Meaning, facts: Facts) -> Turn | None:
-    born = meaning.birth_date
-    if born is None:
-        return None
-    if born > facts.today:
-        return Turn(state, (reply("booking.birth_date_future", {"day": Day(born)}),))
-    if born.year < facts.today.year - OLDEST:
-        return Turn(state, (reply("booking.birth_date_long_ago"),))
-    return go_on(replace(state, draft=_identity(state.draft, meaning, facts)), facts)
-
-
-def _hear_contact(state: State, meaning: Meaning, facts: Facts) -> Turn | None:
-    contact = meaning.email or meaning.phone
-    if contact is None:
-        return None
-    return go_on(replace(state, draft=replace(state.draft, contact=contact)), facts)
+def _hear_who(state: State, meaning: Meaning, facts: Facts) -> Turn | None:
+    """Name, birth date and contact, whichever of them a message says; or why we ask for them."""
+    told = replace(state, draft=_identity(state.draft, meaning, facts))
+    if meaning.birth_date is not None and not _plausible(meaning.birth_date, facts.today):
+        key = "booking.birth_date_future" if meaning.birth_date > facts.today else "booking.birth_date_long_ago"
+        return first([reply(key, {"day": Day(meaning.birth_date)})], go_on(told, facts))
+    if told.draft != state.draft:
+        return go_on(told, facts)
+    if "why" in meaning.intents or (meaning.answer == "no" and not tells(meaning)):
+        return first([reply(f"{state.step}.why")], go_on(state, facts))
+    return None
 
 
 def _identity(draft: Draft, meaning: Meaning, facts: Facts) -> Draft:
@@ -429,12 +501,6 @@ def _plausible(born: date | None, today: date) -> bool:
     return born is not None and born <= today and born.year >= today.year - OLDEST
 
 
-def _hear_wish(state: State, meaning: Meaning, facts: Facts) -> Turn | None:
-    if not tells(meaning):
-        return None
-    return go_on(take_in(state, meaning, facts), facts)
-
-
 def registered(state: State, event: PatientRegistered, facts: Facts) -> Turn:
     """They are known now, and the visit is theirs."""
     return go_on(replace(state, draft=replace(state.draft, whom="known", patient=event.patient)), facts)
@@ -447,7 +513,7 @@ def booked(state: State, event: Booked, facts: Facts) -> Turn:
     """Say what is booked, what to bring, and that it can be undone."""
     visit = event.visit
     undo = Undo("booking", visit.id)
-    values = described(visit.slot, facts) | {"patient": first_name(visit.patient_id, facts)}
+    values = visit_values(visit, facts)
     says = [Say("booking.already" if event.already else "booking.booked", values)]
     kind = facts.directory.visit_type[visit.slot.visit_type_id]
     if not event.already:
@@ -458,7 +524,8 @@ def booked(state: State, event: Booked, facts: Facts) -> Turn:
     # Not an option with digit 1: the same digit sent twice would book and undo.
     choices = () if event.already else (Choice(Say("choice.undo"), undo, kind="change"),)
     stack = tuple(step for step in state.stack if not step.startswith("booking."))
-    rested = replace(state, stack=stack, draft=Draft(), trail=(), undoable=None if event.already else undo)
+    undoable = None if event.already else undo
+    rested = replace(state, stack=stack, draft=Draft(), trail=(), undoable=undoable, last=visit.slot)
     return Turn(rested, (Reply(tuple(says), choices, happened),))
 
 
@@ -470,8 +537,11 @@ def refused(state: State, event: Refused, facts: Facts) -> Turn:
     said = reply(f"refused.{event.code}", {}, (), [happened])
     if not event.slots:
         return Turn(replace(state, stack=("booking.day",)), (said, reply("booking.which_day")))
-    choices = _offers(state, SlotsFound(draft.wanted(), event.slots, exact=False), facts)
-    values = {"count": len(event.slots), "details": in_common(event.slots, draft.patient, facts)}
+    choices = _offers(event.slots, draft.wanted(), draft.patient, facts)
+    values: dict[str, Value] = {
+        "count": len(event.slots),
+        "details": in_common(event.slots, draft.wanted(), draft.patient, facts),
+    }
     return Turn(replace(state, stack=("booking.time",)), (said, reply("booking.offer", values, choices)))
 
 
@@ -497,16 +567,12 @@ STEPS = (
     ),
 )
 
-_HEAR: dict[Step, Callable[[State, Meaning, Facts], Turn | None]] = {
-    "booking.what": _hear_wish,
-    "booking.reading": _hear_wish,
-    "booking.whom": _hear_wish,
-    "booking.time": _hear_wish,
-    "booking.day": _hear_wish,
-    "booking.name": _hear_name,
-    "booking.birth_date": _hear_birth_date,
-    "booking.contact": _hear_contact,
+HEAR: dict[Step, Callable[[State, Meaning, Facts], Turn | None]] = {
+    "booking.name": _hear_who,
+    "booking.birth_date": _hear_who,
+    "booking.contact": _hear_who,
 }
+"""What is heard as an answer where nearly any words may be one. Elsewhere an answer is a choice, or a fact for the draft."""
 
 RESUME = {step.name: step.ask for step in STEPS} | {"booking.day": lambda state, _: other_day(state)}
 """How each open question is asked again after a digression."""

@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 
 from bot.events import Facts, Turn
-from bot.messages import CallPerson, Choice, Happened, Money, Moment, Parts, Pick, Reply, Say, Value
-from core.scheduling.slots import Slot
+from bot.messages import CallPerson, Choice, Happened, Moment, Parts, Pick, Reply, Say, Value
+from bot.state import State
+from core.scheduling.slots import Slot, Wanted
 from core.scheduling.visits import Visit
 
 PERSON = Choice(Say("choice.person"), CallPerson(), kind="person")
@@ -23,6 +24,11 @@ def reply(
 def first(before: Sequence[Reply], turn: Turn) -> Turn:
     """The same turn, with something said before it."""
     return Turn(turn.state, (*before, *turn.replies), turn.request, turn.handoffs)
+
+
+def most_options(state: State, facts: Facts) -> int:
+    """How many options to show; somebody we failed to understand twice gets fewer."""
+    return facts.most_options if state.misses < 2 else 2
 
 
 def moment(slot: Slot, facts: Facts) -> Moment:
@@ -48,21 +54,31 @@ def described(slot: Slot, facts: Facts) -> dict[str, Value]:
         else Say("where.video_later"),
         "when": moment(slot, facts),
         "preparation": kind.preparation,
-        "price": "" if kind.price is None or kind.currency is None else Money(kind.price, kind.currency),
     }
 
 
-def in_common(slots: Sequence[Slot], patient: int | None, facts: Facts) -> Parts:
+def visit_values(visit: Visit, facts: Facts) -> dict[str, Value]:
+    """Everything a sentence may want to say of a visit."""
+    return described(visit.slot, facts) | {"patient": first_name(visit.patient_id, facts)}
+
+
+def in_common(slots: Sequence[Slot], wanted: Wanted, patient: int | None, facts: Facts) -> Parts:
     """What several offers have in common: what for, with whom, where, for whom. The rest stands in their labels."""
-    values = described(slots[0], facts) | {"patient": first_name(patient, facts)}
-    kinds = {slot.visit_type_id for slot in slots}
+    labels = {specialty.code: specialty.label for specialty in facts.directory.specialties}
+    values = described(slots[0], facts) | {
+        "patient": first_name(patient, facts),
+        "specialty": labels.get(wanted.specialty or "", ""),
+    }
+    one_kind = len({slot.visit_type_id for slot in slots}) == 1
     video = facts.directory.visit_type[slots[0].visit_type_id].mode == "video"
     pieces = {
-        "part.visit_type": len(kinds) == 1,
+        "part.visit_type": one_kind,
+        "part.specialty": not one_kind,
         "part.doctor": len({slot.practitioner_id for slot in slots}) == 1,
-        "part.video": len(kinds) == 1 and video,
+        "part.video": one_kind and video,
         "part.place": len({slot.location_id for slot in slots}) == 1 and not video,
         "part.patient": patient is not None,
+        "part.somebody_new": patient is None and bool(facts.patients),
     }
     return Parts(tuple(Say(key, values) for key, is_common in pieces.items() if is_common))
 

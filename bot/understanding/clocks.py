@@ -1,7 +1,7 @@
 """Times of day and stretches of them: what the rules of time make of the tokens."""
 
 from dataclasses import dataclass
-from datetime import datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 from itertools import product
 from typing import TypeVar
 
@@ -87,6 +87,11 @@ def _hour(said: Said, _: Scene) -> Clock | None:
     return _clock(said.one(*_HOUR))
 
 
+def _hour_after_part(said: Said, scene: Scene) -> Clock | None:
+    """ "Morning, 9"; but "the morning one" is a choice."""
+    return None if said.one("numeral") == 1 and not said.has("at") else _hour(said, scene)
+
+
 def _half_of_day(said: Said, _: Scene) -> Clock | None:
     at = _clock(said.one(*_HOUR))
     minute = said.all("number", "numeral")[1] if len(said.all("number", "numeral")) > 1 else None
@@ -115,7 +120,7 @@ def _shifted(sign: int, said: Said, *, half: int | None = None) -> Clock | None:
 
 
 def _moved(at: time, minutes: int) -> time:
-    return (datetime.combine(datetime(2000, 1, 1), at) + timedelta(minutes=minutes)).time()
+    return (datetime.combine(date(2000, 1, 1), at) + timedelta(minutes=minutes)).time()
 
 
 def _past(said: Said, _: Scene) -> Clock | None:
@@ -206,7 +211,7 @@ CLOCK_RULES: tuple[Rule, ...] = (
     rule("(at|around) (long_number|year)", "clock", _hour),
     rule(f"(at|around)? {_T} to? ish", "clock", _hour),
     rule("number(?=of? part)|numeral(?=of part)", "clock", _hour),
-    rule(f"(?<=part)at? {_N}{_NO_UNIT}(?!to|number|numeral)", "clock", _hour),
+    rule(f"(?<=part)at? {_N}{_NO_UNIT}(?!to|number|numeral)", "clock", _hour_after_part),
 )
 
 # Then stretches, once the days are known.
@@ -225,7 +230,7 @@ HOURS_RULES: tuple[Rule, ...] = (
     rule("(after|from) part", "hours", _after_part),
     rule("before part", "hours", _before_part),
     rule("part", "hours", _part),
-    rule("(?<=days)meridiem", "hours", _half),
+    rule("(?<=days)meridiem|^(at|on_the|in)?meridiem$", "hours", _half),
     rule(f"(?<=days){_N}{_NO_UNIT}(?!to|number|numeral|unknown)", "clock", _hour),
     rule(f"(?<!unknown){_N}(?=days)", "clock", _hour),
     rule(f"(?<=or|and){_N}(?=clock)", "clock", _hour),

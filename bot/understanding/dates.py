@@ -55,8 +55,8 @@ def read(text: str, lexicon: Lexicon, scene: Scene, *, calendar: bool = True) ->
     wished = [token for token in tokens if token.kind in _READ and token not in past]
     impossible = next((token for token in tokens if token.kind == "impossible"), None)
     groups = [_settled(group, scene) for group in _groups([token for token in tokens if token not in past])]
-    wishes = [_wishes(token, scene) for token in tokens if token.kind in _STANDING] + [
-        _wishes(token, scene) for group in groups for token in group
+    wishes = [_wishes(token) for token in tokens if token.kind in _STANDING] + [
+        _wishes(token) for group in groups for token in group
     ]
     readings = tuple(dict.fromkeys(_merged(choice) for choice in islice(product(*wishes), _MOST_READINGS)))
     if len(readings) > 1:
@@ -79,7 +79,7 @@ _READ = _STANDING | _TIMED | {"impossible"}
 
 
 def _tokens(text: str, lexicon: Lexicon, scene: Scene) -> list[Token]:
-    tokens = reduce(scan(lower(text), lexicon, text), CLOCK_RULES, scene)
+    tokens = reduce(scan(lower(text), lexicon), CLOCK_RULES, scene)
     tokens = [t for t in reduce(tokens, DAY_RULES, scene) if t.kind != "on_the"]
     tokens = _read_elsewhere(tokens, text, lexicon, scene)
     for rules in (PIECE_RULES, SPAN_RULES, HOURS_RULES, EXCLUSION_RULES):
@@ -133,9 +133,10 @@ def _days_among(tokens: list[Token]) -> bool:
 
 
 def _is_over(wish: When, scene: Scene) -> bool:
-    """Whether it asks for an hour of today that has gone by."""
-    ends = [hours.end for hours in wish.times] + [wish.at] * (wish.at is not None)
-    return wish.days == (one(scene.today),) and bool(ends) and all(end and end <= scene.now.time() for end in ends)
+    """Whether it asks for an hour of today that has gone by, or for today when the clinic has closed."""
+    ends = [hours.end or scene.closes for hours in wish.times] + [wish.at] * (wish.at is not None)
+    last = max((end for end in ends if end), default=scene.closes)
+    return wish.days == (one(scene.today),) and time(0) < last <= scene.now.time()
 
 
 def _groups(tokens: list[Token]) -> Iterator[list[Token]]:
@@ -156,15 +157,14 @@ def _settled(group: list[Token], scene: Scene) -> list[Token]:
     parts = [token for token in group if token.kind == "hours" and token.value.usual]
     part = parts[0].value if len(parts) == 1 else None
     times = [token for token in group if token.kind in ("clock", "hours") and token not in parts]
-    settled = [
+    return [
         Token(t.kind, possible(t.value, part, scene) if t in times else t.value, t.start, t.end)
         for t in group
         if not (times and part and t in parts)
     ]
-    return settled
 
 
-def _wishes(token: Token, scene: Scene) -> tuple[When, ...]:
+def _wishes(token: Token) -> tuple[When, ...]:
     """What one token asks for; two where it has two readings."""
     value = token.value
     match token.kind:

@@ -476,7 +476,7 @@ DAY_RULES: tuple[Rule, ...] = (
     rule(f"day {_W}|{_W} day", "days", _relative_named),
     rule(f"(ordinal|rank) {_W} of ({_M} year?|{_TURN} unit)", "days", _nth_weekday),
     rule(f"every? weekdays ((and|or) weekdays)*|every {_W} ((and|or) {_W})*", "recurring", _recurring),
-    rule("every (unit|part|hours|days)?|every number unit", "recurring", lambda said, scene: ()),
+    rule("every (unit|part|hours|days)?|every number unit", "recurring", lambda _said, _scene: ()),
 )
 
 PIECE_RULES: tuple[Rule, ...] = (
@@ -487,7 +487,7 @@ PIECE_RULES: tuple[Rule, ...] = (
 SPAN_RULES: tuple[Rule, ...] = (
     rule("(from|between) days (to|and|until) days", "days", _between),
     rule("days (to|until) days", "days", _between),
-    rule("since (days|clock|hours)", "told", lambda said, scene: True),
+    rule("since (days|clock|hours)", "told", lambda _said, _scene: True),
     rule("after days", "days", _after),
     rule("from days", "days", _from),
     rule("before days", "days", _before),

@@ -1,6 +1,7 @@
 """Who the writer is: own name, birth date, e-mail, phone number."""
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 
@@ -16,8 +17,9 @@ MONTH_FIRST = frozenset({"US", "PH", "PR", "GU", "VI", "FM", "MH", "PW"})
 
 _EMAIL = re.compile(r"(?<![\w.+-])[\w.+%'-]{1,64}@[^\W_][\w-]{0,62}(?:\.[\w-]{1,63}){1,6}(?<![-_.])")
 _NAME_WORD = re.compile(r"[^\W\d_][^\s\d,;:!?()\[\]<>@/\\|\"=*#%&_+]*")
+_PLAIN_WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
 _NUMBERS = re.compile(r"\d+")
-_MOST_WORDS = 6
+_MOST_WORDS = 10
 _LONGEST = 80
 
 
@@ -32,15 +34,25 @@ class Identity:
 
 
 def read(
-    text: str, lexicon: Lexicon, dates: tuple[FullDate, ...], asked: Asked | None, region: str, today: date
+    text: str,
+    lexicon: Lexicon,
+    dates: tuple[FullDate, ...],
+    asked: Asked | None,
+    region: str,
+    today: date,
+    *,
+    says_else: Callable[[str], bool],
 ) -> Identity:
-    """What `text` says about its writer; a birth date may lie in the future, which is for the dialog to say."""
+    """What `text` says about its writer; a birth date may lie in the future, which is for the dialog to say.
+
+    `says_else` tells a whole message that has another meaning ("Skip") from a name.
+    """
     email = _EMAIL.search(text)
     born, rest = _birth_date(text, lexicon, dates, asked, region, today)
     if email:
         rest = rest.replace(email[0], " , ")
     return Identity(
-        name=_name(rest, lexicon, asked),
+        name=_name(rest, lexicon, asked) or (_whole_name(rest, lexicon, says_else) if asked == "name" else None),
         birth_date=born,
         email=email[0] if email else None,
         phone=_phone(rest, asked, region),
@@ -62,12 +74,17 @@ def _birth_date(
             or (long_ago and _introduces(text, lexicon))
         ):
             day = found.day if region in MONTH_FIRST or found.other is None else found.other
-            return _of_this_century(
-                day, text[found.start : found.end], today
-            ), f"{text[: found.start]} , {text[found.end :]}"
+            rest = f"{_without_cue(text[: found.start], lexicon)} , {text[found.end :]}"
+            return _of_this_century(day, text[found.start : found.end], today), rest
     if asked == "birth_date" or cued:
         return _from_numbers(text, region, today), text
     return None, text
+
+
+def _without_cue(text: str, lexicon: Lexicon) -> str:
+    """`text` without the words that announce a birth date at its end."""
+    cues = "|".join(r"\W+".join(cue.split()) for cue in sorted(lexicon.people["birth"], key=len, reverse=True))
+    return re.sub(rf"(?i)\b(?:and |on |i |was |my )*(?:{cues})\W*(?:on|is)?\W*\Z", "", text)
 
 
 def _introduces(text: str, lexicon: Lexicon) -> bool:
@@ -117,6 +134,7 @@ def _phone(text: str, asked: Asked | None, region: str) -> str | None:
 
 
 def _name(text: str, lexicon: Lexicon, asked: Asked | None) -> str | None:
+    """The name after words that announce one."""
     words = [(word[0], plain(word[0]), word.start()) for word in _NAME_WORD.finditer(text)]
     for cue, capital in _cues(lexicon):
         for position in range(len(words) - len(cue)):
@@ -124,7 +142,7 @@ def _name(text: str, lexicon: Lexicon, asked: Asked | None) -> str | None:
                 rest = text[words[position + len(cue)][2] :]
                 if name := _leading_name(rest, lexicon, capital=capital and asked != "name"):
                     return name
-    return _leading_name(text.strip(" ,.;:!"), lexicon, capital=False, whole=True) if asked == "name" else None
+    return None
 
 
 def _cues(lexicon: Lexicon) -> list[tuple[tuple[str, ...], bool]]:
@@ -134,24 +152,51 @@ def _cues(lexicon: Lexicon) -> list[tuple[tuple[str, ...], bool]]:
     return [(tuple(phrase.removesuffix("?").split()), capital) for phrase, capital in cues]
 
 
-def _leading_name(text: str, lexicon: Lexicon, *, capital: bool, whole: bool = False) -> str | None:
-    """The name that `text` begins with: with capitals where they are the only sign; `whole`: and nothing else."""
+def _leading_name(text: str, lexicon: Lexicon, *, capital: bool) -> str | None:
+    """The name that `text` begins with; with capitals where they are the only sign of one."""
     name: list[str] = []
-    for word in text[: 2 * _LONGEST].split():
+    for word in _without_honorific(text[: 2 * _LONGEST].split(), lexicon):
         bare = word.strip(",;!?.") if not re.fullmatch(r"\w\.,?", word) else word.strip(",")
         shape = _NAME_WORD.fullmatch(bare)
         particle = plain(bare) in lexicon.people["particles"]
         if shape is None or (capital and not (bare[0].isupper() or (name and particle))):
             break
-        if plain(bare) in lexicon.ordinary and not particle and (not whole or not bare[0].isupper()):
+        if plain(bare) in lexicon.ordinary and not particle and not (capital and bare[0].isupper()):
             break
         name.append(bare)
-        if word != bare and word.rstrip(",;!?.") == bare and word[-1] in ",;!?." and not whole:
+        if word != bare and word[-1] in ",;!?.":
             break
-    else:
-        whole = False
     joined = " ".join(name)
-    rest = text.strip()[len(joined) :].strip(" ,.;")
-    if not name or len(name) > _MOST_WORDS or len(joined) > _LONGEST or (whole and rest):
+    return joined if name and len(name) <= _MOST_WORDS and len(joined) <= _LONGEST else None
+
+
+def _whole_name(text: str, lexicon: Lexicon, says_else: Callable[[str], bool]) -> str | None:
+    """The whole text as a name, where a name was asked: any signs may be in it, but no ordinary words."""
+    words = _without_honorific(text.strip(" ,.;:!").split(), lexicon)
+    name = " ".join(word for word in words if word != ",").strip(" ,.;:!")
+    letters = any(character.isalpha() for character in name)
+    if not letters or "?" in name or name[0].isdigit() or len(words) > _MOST_WORDS or len(name) > _LONGEST:
         return None
-    return joined
+    if any(_is_ordinary(word.strip(",.;:!"), lexicon) for word in words) or all(_is_of_time(w, lexicon) for w in words):
+        return None
+    return None if says_else(name) else name
+
+
+def _without_honorific(words: list[str], lexicon: Lexicon) -> list[str]:
+    while words and plain(words[0]) in lexicon.people["honorific"]:
+        words = words[1:]
+    return words
+
+
+def _is_ordinary(word: str, lexicon: Lexicon) -> bool:
+    """Whether it is one of the words that we know, and neither written as a name nor one as well."""
+    if not _PLAIN_WORD.fullmatch(word):
+        return False
+    allowed = (*lexicon.people["particles"], *lexicon.people["also_names"])
+    return plain(word) in lexicon.ordinary and plain(word) not in allowed and not word[0].isupper()
+
+
+def _is_of_time(word: str, lexicon: Lexicon) -> bool:
+    """Whether it is a word such as "Thursday"; names of months are names of people too."""
+    terms = lexicon.terms.get(plain(word), ())
+    return any(term.words == (plain(word),) and term.kind != "month" for term in terms)

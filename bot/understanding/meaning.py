@@ -13,6 +13,7 @@ __all__ = ["Context", "DayRange", "Entity", "Intent", "Meaning", "TimeRange", "W
 Intent = Literal[
     "book",
     "cancel",  # in the middle of a booking that booking, otherwise a visit
+    "stop",  # "never mind": of what is being talked about, never of a visit
     "cancel_visit",  # "cancel my appointment"
     "move",  # "reschedule my appointment"
     "visits",  # "when is my appointment?"
@@ -22,7 +23,9 @@ Intent = Literal[
     "help",
     "hours",
     "address",
+    "price",
     "person",  # "let me talk to somebody"
+    "why",  # "what do you need that for?", "skip"
     "restart",
     "back",
     "greeting",
@@ -62,6 +65,7 @@ class Meaning(msgspec.Struct, frozen=True):
     patients: tuple[int, ...] = ()  # ids of people known at this address, by first name
     someone_else: bool = False  # "for my son", nobody named
     myself: bool = False  # "for me"
+    same: bool = False  # "the same for Nina"
     when: When | None = None
     # Where a time has two readings ("3/4", "at 8"): both, and `when` is None. The dialog asks.
     readings: tuple[When, ...] = ()

@@ -15,6 +15,7 @@ from core.scheduling.directory import Directory
 
 _WORD = re.compile(r"[^\W\d_](?:[^\W_]|['.-](?=[^\W_]))*")
 _SHORTEST_WITH_TYPO = 5
+_SHORTEST_PHRASE_WITH_TYPO = 7
 _LIKE = 80  # of 100: one wrong letter in five, two in ten
 K = TypeVar("K", int, str)
 
@@ -34,11 +35,12 @@ class Names:
 
 @dataclass
 class Vocabulary(Generic[K]):
-    """Phrases and what they stand for; the longest phrase at a place counts, long words may hold a typo."""
+    """Phrases and what they stand for; the longest phrase at a place counts, long ones may hold a typo after the first letter."""
 
     phrases: dict[str, tuple[K, ...]] = field(default_factory=dict)
     longest: int = 0
     long_words: list[str] = field(default_factory=list)  # where a typo is allowed
+    going_on: dict[str, list[str]] = field(default_factory=dict)  # phrases of several words, by their first word
 
     def add(self, phrase: str, key: K) -> None:
         for words in {plain(phrase), plain(phrase.replace("-", ""))} - {""}:
@@ -46,8 +48,9 @@ class Vocabulary(Generic[K]):
             if key not in keys:
                 self.phrases[words] = keys + (key,)  # noqa: RUF005 - unpacking loses the type
             self.longest = max(self.longest, words.count(" ") + 1)
-            if len(words) >= 7 and " " not in words and not keys:
-                self.long_words.append(words)
+            if len(words) >= _SHORTEST_PHRASE_WITH_TYPO and not keys:
+                first, _, more = words.partition(" ")
+                (self.going_on.setdefault(first, []) if more else self.long_words).append(words)
 
     def find(self, words: list[str], ordinary: frozenset[str]) -> tuple[K, ...]:
         return tuple(dict.fromkeys(self._found(words, ordinary)))
@@ -66,9 +69,11 @@ class Vocabulary(Generic[K]):
         for form in (phrase, phrase.removesuffix("s")):
             if form in self.phrases:
                 return self.phrases[form]
-        if len(phrase) < 7 or " " in phrase or phrase in ordinary:
+        if len(phrase) < _SHORTEST_PHRASE_WITH_TYPO or phrase in ordinary:
             return ()
-        close = process.extractOne(phrase, self.long_words, scorer=OSA.distance, score_cutoff=1 + (len(phrase) > 8))
+        first, _, more = phrase.partition(" ")
+        alike = self.going_on.get(first, []) if more else self.long_words
+        close = process.extractOne(phrase, alike, scorer=OSA.distance, score_cutoff=1 + (len(phrase) > 8 and not more))
         return self.phrases[close[0]] if close and close[0][0] == phrase[0] else ()
 
 
@@ -211,7 +216,7 @@ def _name_at(
 def _patients(
     text: str, lexicon: Lexicon, patients: tuple[tuple[int, str], ...], practitioners: set[str]
 ) -> tuple[int, ...]:
-    said = {plain(word[0]): word[0] for word in _WORD.finditer(text)}
+    said = {plain(word[0].removesuffix("'s")): word[0] for word in _WORD.finditer(text)}
     taken = {word for name in practitioners for word in name.split()}
     found: list[int] = []
     for patient, first_name in patients:

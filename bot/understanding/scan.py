@@ -27,6 +27,7 @@ class Clock:
 
 
 _MERIDIEM = r"(?: ?([ap])(?:\. ?m\b\.?|m\b)| ?(p)\b\.?)"
+_CLOCK = rf"\d{{1,2}}(?:[:h.][0-5]\d(?::[0-5]\d)?| [0-5]\d(?={_MERIDIEM}))"
 _SHAPES = re.compile(
     "|".join(
         (
@@ -34,8 +35,7 @@ _SHAPES = re.compile(
             r"(?P<date>(?<![\w/.$£€])\d{1,2} ?(?P<mark>[/.-]) ?\d{1,2}(?P=mark) ?(?:\d{4}|\d{2})(?![\w/:]))",
             r"(?P<dotted>(?<![\w/.$£€])\d{1,2}\. ?\d{1,2}\.(?![\w/]))",
             r"(?P<slashed>(?<![\w/.$£€])(?!24/7)\d{1,2} ?/ ?\d{1,2}(?![\w/]|\.\d))",
-            rf"(?P<clock>(?<![\w/.$£€:])\d{{1,2}}(?:[:h.][0-5]\d(?::[0-5]\d)?| [0-5]\d(?={_MERIDIEM}))"
-            rf"(?:{_MERIDIEM}|(?![\w/:%]|\.\d)))",
+            rf"(?P<clock>(?<![\w/.$£€:]){_CLOCK}(?:{_MERIDIEM}|(?![\w/:%]|\.\d)))",
             rf"(?P<hour>(?<![\w/.$£€:])\d{{1,4}}(?:{_MERIDIEM}|h\b))",
             r"(?P<ordinal>(?<![\w/.$£€:])\d{1,2}(?P<suffix>[^\W\d_]{1,3})\b)",
             r"(?P<number>(?<![\w/.$£€:])\d{1,4}(?![\w/:%]|[.,]\d))",
@@ -46,8 +46,8 @@ _SHAPES = re.compile(
 )
 
 
-def scan(text: str, lexicon: Lexicon, written: str) -> list[Token]:
-    """The tokens of `text`, which is in lower case; `written` is the same text as it was written."""
+def scan(text: str, lexicon: Lexicon) -> list[Token]:
+    """The tokens of `text`, which is in lower case."""
     words = [(match[0], match) for match in _SHAPES.finditer(text)]
     found: list[Token] = []
     position = 0
@@ -56,7 +56,7 @@ def scan(text: str, lexicon: Lexicon, written: str) -> list[Token]:
         if match.lastgroup == "word":
             term, length = _term(words, position, lexicon)
             end = words[position + length - 1][1].end()
-            found += _word(term, match, end, lexicon, written, found)
+            found += _word(term, match, end, lexicon, found)
             position += length
         else:
             read = _SHAPED[match.lastgroup or "other"]
@@ -76,9 +76,7 @@ def _term(words: list[tuple[str, re.Match[str]]], position: int, lexicon: Lexico
     return None, 1
 
 
-def _word(
-    term: Term | None, match: re.Match[str], end: int, lexicon: Lexicon, written: str, before: list[Token]
-) -> Iterator[Token]:
+def _word(term: Term | None, match: re.Match[str], end: int, lexicon: Lexicon, before: list[Token]) -> Iterator[Token]:
     start = match.start()
     if term is None:
         abbreviated = match[0] == "." and before and before[-1].end == start and before[-1].kind in _ABBREVIATED

@@ -3,11 +3,31 @@
 import re
 import unicodedata
 from collections.abc import Iterable
+from itertools import pairwise
 
 LIMIT = 1_000  # characters that are understood
 SAFETY_LIMIT = 10_000  # characters that are looked through for an emergency
 
 _SAME = str.maketrans({**dict.fromkeys("‘’‛ʼ`´", "'"), **dict.fromkeys("“”„″", '"'), **dict.fromkeys("‐‑‒–—−", "-")})
+_JOINERS = "\u200c\u200d"
+_JOINED_SCRIPTS = frozenset(
+    (
+        "ARABIC",
+        "BENGALI",
+        "DEVANAGARI",
+        "GUJARATI",
+        "GURMUKHI",
+        "KANNADA",
+        "KHMER",
+        "MALAYALAM",
+        "MYANMAR",
+        "ORIYA",
+        "SINHALA",
+        "SYRIAC",
+        "TAMIL",
+        "TELUGU",
+    )
+)
 _REMOVED = {"Cc", "Cf", "Cs", "Co", "Cn"}
 _NOT_WORD = re.compile(r"[\W_]+")
 _SYMBOL = re.compile(r"[\U0001F44D\U0001F44E\U0001F44C\U0001F64F✅❌✔\U0001F197\U0001F6AB]")
@@ -19,6 +39,25 @@ def clean(text: str, limit: int = LIMIT) -> str:
     if not (same.isascii() and same.isprintable()):
         same = "".join(_visible(character) for character in same)
     return " ".join(same.split())
+
+
+def as_written(phrase: str, text: str) -> str:
+    """A phrase of the cleaned text in the letters in which it was written (NFC), still without what cannot be seen."""
+    if text.isascii():
+        return phrase
+    visible = "".join(
+        character if _joins(before) and character in _JOINERS else _visible(character)
+        for before, character in pairwise(f" {unicodedata.normalize('NFC', text[:LIMIT])}")
+    )
+    words = visible.split()
+    length = phrase.count(" ") + 1
+    runs = (" ".join(words[place : place + length]).strip(",;:!?.") for place in range(len(words) - length + 1))
+    return next((run for run in runs if clean(run) == phrase.strip(",;:!?.")), phrase)
+
+
+def _joins(character: str) -> bool:
+    """Whether a letter is of a script in which invisible joiners change how a word looks."""
+    return unicodedata.name(character, "").split(" ")[0] in _JOINED_SCRIPTS
 
 
 def lower(text: str) -> str:

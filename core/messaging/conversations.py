@@ -68,7 +68,7 @@ class Turn:
 
     conversation_id: int
     key: DataKey
-    state: bytes | None
+    sealed_state: bytes | None
     version: int
     last_seq: int
     now: datetime  # the clinic's time, UTC
@@ -76,6 +76,17 @@ class Turn:
     message: inbox.Message
     more: bool  # another message waits behind this one
     staff_id: int | None  # who has taken over, and answers instead of us
+
+    @property
+    def state(self) -> bytes | None:
+        """What the dialog remembers; None at the first turn."""
+        return self.sealed_state and self.opened("conversations.state", self.sealed_state)
+
+    @property
+    def body(self) -> bytes:
+        """What is to be answered; nothing where nobody wrote."""
+        sealed = self.message.sealed_body
+        return b"" if sealed is None else self.opened("inbox.body", sealed)
 
     def sealed(self, place: str, clear: bytes) -> bytes:
         """Encrypt for a column of this conversation."""
@@ -118,7 +129,7 @@ WHERE id = %(id)s
 _LET_GO = """
 UPDATE conversations
 SET leased_until = '-infinity', not_before = clock_timestamp() + %(pause)s,
-    attempts = attempts - CASE WHEN %(forgiven)s THEN 1 ELSE 0 END
+    attempts = greatest(0, attempts - CASE WHEN %(forgiven)s THEN 1 ELSE 0 END)
 WHERE id = %(id)s AND lease = %(lease)s
 """
 
@@ -140,20 +151,20 @@ def lock(session: Session, vault: Vault, claimed: Claim) -> Turn | None:
         locked = run(session, _LOCK, id=claimed.conversation_id, lease=claimed.lease)
         waiting = inbox.waiting(session, claimed.conversation_id)
     row, messages = locked.fetchone(), waiting.fetchall()
-    if row is None or not messages:
+    if row is None:
         return None
-    key = vault.unwrap(row.key_id, row.wrapped)
-    state = row.state and key.open("conversations.state", claimed.conversation_id, row.state)
-    message = inbox.opened(key, messages[0])
+    if not messages:  # somebody answered in the very instant of our claim
+        let_go(session, claimed, timedelta(0), forgiven=True)
+        return None
     return Turn(
         claimed.conversation_id,
-        key,
-        state,
+        vault.unwrap(row.key_id, row.wrapped),
+        row.state,
         row.version,
         row.last_seq,
         row.now,
         row.directory_version,
-        message,
+        inbox.Message(*messages[0]),
         len(messages) > 1,
         row.staff_id,
     )
@@ -173,5 +184,8 @@ def finish(session: Session, turn: Turn, state: bytes | None, last_seq: int) -> 
 
 
 def let_go(session: Session, claimed: Claim, pause: timedelta, *, forgiven: bool = False) -> None:
-    """Give the conversation back after a failure; `forgiven` does not count the attempt (a deadlock, a lost connection)."""
+    """Give the conversation back after a failure; `forgiven` does not count the attempt (a deadlock, a lost connection).
+
+    Without effect once the lease is somebody else's, or when it has been given back already.
+    """
     run(session, _LET_GO, id=claimed.conversation_id, lease=claimed.lease, pause=pause, forgiven=forgiven)

@@ -79,14 +79,14 @@ class Home:
 
 @dataclass(frozen=True)
 class Message:
-    """A stored message, readable."""
+    """A stored message; its body is still sealed, so that one which cannot be opened can be put aside."""
 
     id: int
     channel: str
     account: str
     external_id: str
     address_id: int | None
-    body: bytes
+    sealed_body: bytes | None
     received_at: datetime  # the database's clock
 
 
@@ -110,7 +110,7 @@ ON CONFLICT (channel, account, external_id) DO NOTHING RETURNING id
 """
 
 _WAITING = """
-SELECT id, channel, account, external_id, address_id, conversation_id, body, received_at
+SELECT id, channel, account, external_id, address_id, body, received_at
 FROM inbox WHERE conversation_id = %(conversation_id)s AND status = 'new' ORDER BY id LIMIT 2
 """
 
@@ -188,12 +188,6 @@ def tell_time(session: Session, conversation_id: int, what: str) -> None:
 def waiting(session: Session, conversation_id: int) -> psycopg.Cursor[Any]:
     """The oldest unanswered message, and the one behind it."""
     return run(session, _WAITING, conversation_id=conversation_id)
-
-
-def opened(key: DataKey, row: Any) -> Message:
-    """A row of `waiting`, readable."""
-    body = b"" if row.body is None else key.open("inbox.body", row.conversation_id, row.body)
-    return Message(row.id, row.channel, row.account, row.external_id, row.address_id, body, row.received_at)
 
 
 def settle(session: Session, message_id: int, seq: int, *, aside: bool = False) -> None:

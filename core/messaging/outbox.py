@@ -26,8 +26,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Session
 
 from core import failpoints
-from core.clock import NOW
-from core.crypto import Vault
+from core.crypto import Unreadable, Vault
 from core.database import metadata, run
 
 LEASE = timedelta(seconds=60)  # longer than a vendor call's whole deadline
@@ -64,7 +63,7 @@ prompts = Table(
     Column("outbox_id", BigInteger, ForeignKey("outbox.id"), nullable=False),
     Column("token", Text, nullable=False),
     Column("choices", LargeBinary, nullable=False),
-    Column("sent_at", DateTime(timezone=True)),  # the clinic's time
+    Column("sent_at", DateTime(timezone=True)),  # by the database's own clock, like the inbox's received_at
     Column("expires_at", DateTime(timezone=True), nullable=False),  # for digits; a tap says for itself what it means
     Index("prompts_conversation_id_token_idx", "conversation_id", "token", unique=True),
     Index("prompts_conversation_id_sent_at_idx", "conversation_id", "sent_at"),
@@ -141,24 +140,27 @@ JOIN conversations c ON c.id = o.conversation_id JOIN data_keys k ON k.id = c.da
 WHERE o.id = ANY (%(ids)s)
 """
 
-_SETTLE = f"""
+_SETTLE = """
 WITH o AS (
   UPDATE outbox SET status = %(status)s, vendor_id = %(vendor_id)s, error = %(error)s, leased_until = NULL,
     due_at = clock_timestamp() + %(retry_in)s, settled_at = CASE WHEN %(status)s = 'due' THEN NULL ELSE clock_timestamp() END
   WHERE id = %(id)s AND status = 'sending' AND attempts = %(attempts)s RETURNING id)
-UPDATE prompts SET sent_at = {NOW} FROM o WHERE outbox_id = o.id AND %(status)s IN ('sent', 'unknown')
+UPDATE prompts SET sent_at = clock_timestamp() FROM o WHERE outbox_id = o.id AND %(status)s IN ('sent', 'unknown')
 """
 
 _EXPIRED = """
-UPDATE outbox SET status = 'unknown', error = 'lease_expired', leased_until = NULL, settled_at = clock_timestamp()
-WHERE status = 'sending' AND leased_until < clock_timestamp() RETURNING id
+WITH o AS (
+  UPDATE outbox SET status = 'unknown', error = 'lease_expired', leased_until = NULL, settled_at = clock_timestamp()
+  WHERE status = 'sending' AND leased_until < clock_timestamp() RETURNING id),
+p AS (UPDATE prompts SET sent_at = clock_timestamp() FROM o WHERE outbox_id = o.id)
+SELECT id FROM o
 """
 
-_SEEN = f"""
+_SEEN = """
 WITH o AS (
   UPDATE outbox SET status = 'sent', attempts = attempts + 1, settled_at = clock_timestamp()
   WHERE address_id = %(address_id)s AND status = 'due' AND seq <= %(seq)s RETURNING id)
-UPDATE prompts SET sent_at = {NOW} FROM o WHERE outbox_id = o.id
+UPDATE prompts SET sent_at = clock_timestamp() FROM o WHERE outbox_id = o.id
 """
 
 _SAID = """
@@ -180,7 +182,7 @@ FROM prompts WHERE conversation_id = %(conversation_id)s AND token = %(token)s
 _NEWEST_PROMPT = """
 SELECT choices, true FROM (
   SELECT p.choices, p.expires_at FROM prompts p JOIN outbox o ON o.id = p.outbox_id
-  WHERE p.conversation_id = %(conversation_id)s AND o.address_id = %(address_id)s AND p.sent_at IS NOT NULL
+  WHERE p.conversation_id = %(conversation_id)s AND o.address_id = %(address_id)s AND p.sent_at <= %(received_at)s
   ORDER BY p.id DESC LIMIT 1) newest
 WHERE expires_at > %(now)s
 """
@@ -227,10 +229,18 @@ def claim(session: Session, vault: Vault, channels: list[str], limit: int = 8) -
     if not claimed:
         return []
     where = {row.id: row for row in run(session, _OPEN, ids=[row.id for row in claimed])}
-    return [(row.channel, _opened(vault, row, where[row.id])) for row in sorted(claimed, key=lambda row: row.id)]
+    opened = []
+    for row in sorted(claimed, key=lambda row: row.id):
+        try:
+            opened.append((row.channel, _opened(vault, row, where[row.id])))
+        except Unreadable:  # alone: whoever else is owed something must not wait for it
+            _settle(session, row.id, row.attempts, Outcome("failed", error="unreadable"))
+    return opened
 
 
 def _opened(vault: Vault, row: Any, home: Any) -> Owed:
+    if row.payload is None:
+        raise Unreadable("outbox.payload")
     key = vault.unwrap(home.key_id, home.wrapped)
     address = key.open_text("addresses.value", row.conversation_id, home.value)
     payload = key.open("outbox.payload", row.conversation_id, row.payload)
@@ -239,11 +249,15 @@ def _opened(vault: Vault, row: Any, home: Any) -> Owed:
 
 def settle(session: Session, owed: Owed, outcome: Outcome) -> None:
     """Write down how the hand-over ended; without effect when the lease had run out meanwhile."""
+    _settle(session, owed.id, owed.attempts, outcome)
+
+
+def _settle(session: Session, outbox_id: int, attempts: int, outcome: Outcome) -> None:
     run(
         session,
         _SETTLE,
-        id=owed.id,
-        attempts=owed.attempts,
+        id=outbox_id,
+        attempts=attempts,
         status=outcome.status,
         vendor_id=outcome.vendor_id,
         error=outcome.error,
@@ -273,7 +287,16 @@ def prompt(session: Session, conversation_id: int, token: str) -> Prompt | None:
     return None if row is None else Prompt(*row)
 
 
-def newest_prompt(session: Session, conversation_id: int, address_id: int, now: datetime) -> Prompt | None:
-    """The prompt that a typed digit answers: the newest that was sent to this address, if it is young enough."""
-    row = run(session, _NEWEST_PROMPT, conversation_id=conversation_id, address_id=address_id, now=now).fetchone()
+def newest_prompt(
+    session: Session, conversation_id: int, address_id: int, received_at: datetime, now: datetime
+) -> Prompt | None:
+    """The prompt that a typed digit answers: the newest that was sent to this address before the digit came, if young enough."""
+    row = run(
+        session,
+        _NEWEST_PROMPT,
+        conversation_id=conversation_id,
+        address_id=address_id,
+        received_at=received_at,
+        now=now,
+    ).fetchone()
     return None if row is None else Prompt(*row)

@@ -27,6 +27,7 @@ class Patient:
 
     id: int
     name: str
+    is_owner: bool = False  # the address is their own
 
     @property
     def first_name(self) -> str:
@@ -43,7 +44,7 @@ SELECT %(id)s, k.id, %(name)s, %(birth_date)s FROM k
 _CONTACT = "INSERT INTO contact_points (patient_id, system, value) VALUES (%(patient_id)s, %(system)s, %(value)s)"
 
 _KNOWN_AT = """
-SELECT p.id, p.data_key_id, p.name, k.wrapped
+SELECT p.id, p.data_key_id, p.name, k.wrapped, a.relationship = 'self' AS is_owner
 FROM patient_addresses a JOIN patients p ON p.id = a.patient_id JOIN data_keys k ON k.id = p.data_key_id
 WHERE a.address_id = %(address_id)s ORDER BY a.relationship <> 'self', p.id
 """
@@ -77,6 +78,10 @@ def register(
 def known_at(session: Session, vault: Vault, address_id: int) -> tuple[Patient, ...]:
     """The patients that this address speaks for, the owner first."""
     return tuple(
-        Patient(row.id, vault.unwrap(row.data_key_id, row.wrapped).open_text("patients.name", row.id, row.name))
+        Patient(
+            row.id,
+            vault.unwrap(row.data_key_id, row.wrapped).open_text("patients.name", row.id, row.name),
+            row.is_owner,
+        )
         for row in run(session, _KNOWN_AT, address_id=address_id)
     )

@@ -184,17 +184,20 @@ def _slots_of(plan: Plan, candidate: Candidate, window: Interval, location: int 
 
 
 def _spread(slots: Iterable[Slot], limit: int) -> tuple[Slot, ...]:
-    """The first ones that lie apart from each other; where that is not enough, the ones between."""
-    chosen: list[Slot] = []
-    between: list[Slot] = []
+    """The first ones that lie apart from each other; where there are too few of those, the first, the last and between."""
+    every: list[Slot] = []
+    apart: list[Slot] = []
     for slot in slots:
-        if not chosen or slot.start - chosen[-1].start >= APART:
-            chosen.append(slot)
-        elif len(between) < limit and all(slot.start != other.start for other in (*chosen, *between)):
-            between.append(slot)
-        if len(chosen) == limit:
-            break
-    return tuple(sorted([*chosen, *between[: limit - len(chosen)]], key=_start))
+        if every and slot.start == every[-1].start:
+            continue
+        every.append(slot)
+        if not apart or slot.start - apart[-1].start >= APART:
+            apart.append(slot)
+        if len(apart) == limit:
+            return tuple(apart)
+    if len(every) <= limit:
+        return tuple(every)
+    return tuple(every[place * (len(every) - 1) // (limit - 1)] for place in range(limit))
 
 
 def _nearest(slots: Iterable[Slot], directory: Directory, at: time, limit: int) -> tuple[Slot, ...]:

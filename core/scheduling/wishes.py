@@ -41,6 +41,10 @@ class When(msgspec.Struct, frozen=True):
     not_weekdays: tuple[int, ...] = ()
     first_available: bool = False
 
+    def means(self, local: datetime) -> bool:
+        """Whether somebody who names a visit by this wish means the one at this local wall time."""
+        return self.fits(local) and self.at in (None, local.time())
+
     def fits(self, local: datetime) -> bool:
         """Whether a start at this local wall time is what was asked for."""
         day, clock = local.date(), local.time()

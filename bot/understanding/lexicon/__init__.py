@@ -59,7 +59,7 @@ class Term:
 @lru_cache
 def load(language: str) -> Lexicon:
     """The words of `language`; English where there are none yet."""
-    code = language.split("-")[0].lower()
+    code = language.split("-", maxsplit=1)[0].lower()
     file = files(__name__).joinpath(f"{code}.toml")
     data = tomllib.loads(
         (file if code.isalpha() and file.is_file() else files(__name__).joinpath("en.toml")).read_text("utf-8")
@@ -75,7 +75,9 @@ def load(language: str) -> Lexicon:
         unless={intent: frozenset(others) for intent, others in intents["unless"].items()},
         choice={name: frozenset(words) for name, words in data["choice"].items()},
         people={name: tuple(words) for name, words in data["people"].items()},
-        people_phrases={name: Phrases(data["people"][name]) for name in ("myself", "myself_alone", "someone_else")},
+        people_phrases={
+            name: Phrases(data["people"][name]) for name in ("myself", "myself_alone", "someone_else", "same")
+        },
         polite=frozenset(intents["polite"]),
         terms=_by_first_word(_terms(data["time"])),
         shy=frozenset(data["time"]["shy"]),

@@ -68,7 +68,8 @@ def test_each_line_is_answered_and_a_bad_one_stops_nothing() -> None:
     answers = [json.loads(line) for line in out.getvalue().splitlines()]
     assert [answer["id"] for answer in answers] == ["1", "2", None, "4"]
     assert answers[0]["entities"] == [{"kind": "datetime", "text": "tomorrow at 9:20", "value": "2026-03-13T09:20:00"}]
-    assert "error" in answers[1] and "error" in answers[2]
+    assert "error" in answers[1]
+    assert "error" in answers[2]
     assert answers[3]["intent"] == "cancel"
     assert all(line.startswith('{"id":') for line in out.getvalue().splitlines())
 
@@ -78,6 +79,7 @@ def test_every_specialty_has_a_label_and_words_of_its_own() -> None:
     with path.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     words = [word.lower() for row in rows for word in row["words"].split("|") if word]
-    assert len({row["code"] for row in rows}) == len(rows) and all(row["label"] for row in rows)
+    assert len({row["code"] for row in rows}) == len(rows)
+    assert all(row["label"] for row in rows)
     assert len(words) == len(set(words))
     assert CLINIC.specialties[0].code in {row["code"] for row in rows}

@@ -139,7 +139,8 @@ def test_a_day_without_its_year_is_the_nearest_one() -> None:
 def test_next_weekday_is_next_week_once_this_weeks_is_over(weekday: str) -> None:
     meaning = heard(f"next {weekday}")
     assert meaning.readings == ()
-    assert meaning.when is not None and meaning.when.days[0].start is not None
+    assert meaning.when is not None
+    assert meaning.when.days[0].start is not None
     assert date(2026, 3, 16) <= meaning.when.days[0].start <= date(2026, 3, 19)
 
 

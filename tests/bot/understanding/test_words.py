@@ -219,7 +219,8 @@ def test_the_writer_is_understood(text: str, asked: Any, expected: dict[str, Any
     meaning = heard(text, asked=asked)
     fields = ("name", "birth_date", "email", "phone")
     assert {field: getattr(meaning, field) for field in fields if getattr(meaning, field)} == expected
-    assert meaning.when is None and meaning.readings == ()
+    assert meaning.when is None
+    assert meaning.readings == ()
 
 
 def test_day_and_month_change_places_with_the_region() -> None:
@@ -228,7 +229,8 @@ def test_day_and_month_change_places_with_the_region() -> None:
 
 def test_a_visit_day_may_be_said_while_the_birth_date_is_asked() -> None:
     meaning = heard("no, Monday", asked="birth_date")
-    assert meaning.birth_date is None and meaning.when is not None
+    assert meaning.birth_date is None
+    assert meaning.when is not None
 
 
 def test_the_clinic_of_the_tests_has_two_of_a_name() -> None:

@@ -1,0 +1,137 @@
+"""What a digit answers, and what a tap means."""
+
+import pytest
+
+from core import clock
+from core.database import transaction
+from core.messaging import outbox
+from core.messaging.outbox import Outcome, Prompt
+from tests.factories import Person, Practice, minutes
+
+CHANNEL = "recording"
+SENT = Outcome("sent")
+
+
+@pytest.fixture
+def amy(practice: Practice) -> Person:
+    return practice.person("amy", CHANNEL)
+
+
+def ask(practice: Practice, person: Person, question: str, seq: int = 1, life: int = 60) -> None:
+    """A question is owed; its choices are named like it."""
+    with transaction(practice.engine) as session:
+        outbox.ask(
+            session,
+            person.home.conversation_id,
+            person.home.address_id,
+            seq,
+            person.home.key.seal("outbox.payload", person.home.conversation_id, b"{}"),
+            token=question,
+            choices=question.encode(),
+            expires_at=clock.now(session) + minutes(life),
+        )
+
+
+def send(practice: Practice, outcome: Outcome = SENT) -> None:
+    """The next message goes out, and comes to this."""
+    with transaction(practice.engine) as session:
+        ((_, owed),) = outbox.claim(session, practice.vault, [CHANNEL])
+        outbox.settle(session, owed, outcome)
+
+
+def answered_by_digit(practice: Practice, person: Person, id: str = "digit") -> str | None:
+    """Which question a digit answers that is received now, or was received before as message `id`."""
+    person.write("1", id)
+    ((received_at,),) = practice.sql("SELECT received_at FROM inbox WHERE external_id = %(id)s", id=id)
+    with transaction(practice.engine) as session:
+        now = clock.now(session)
+        prompt = outbox.newest_prompt(session, person.home.conversation_id, person.home.address_id, received_at, now)
+    return None if prompt is None else prompt.choices.decode()
+
+
+def tapped(practice: Practice, person: Person, token: str) -> Prompt | None:
+    with transaction(practice.engine) as session:
+        return outbox.prompt(session, person.home.conversation_id, token)
+
+
+class TestDigits:
+    def test_a_digit_answers_the_newest_question(self, practice: Practice, amy: Person) -> None:
+        for seq, question in enumerate(["which doctor?", "which time?"]):
+            ask(practice, amy, question, seq)
+            send(practice)
+        assert answered_by_digit(practice, amy) == "which time?"
+
+    def test_a_question_that_was_not_sent_yet_is_not_answered(self, practice: Practice, amy: Person) -> None:
+        ask(practice, amy, "which doctor?", seq=1)
+        send(practice)
+        ask(practice, amy, "which time?", seq=2)
+        assert answered_by_digit(practice, amy) == "which doctor?"
+
+    def test_a_digit_that_came_before_the_question_was_sent_answers_the_one_before(
+        self, practice: Practice, amy: Person
+    ) -> None:
+        ask(practice, amy, "which doctor?", seq=1)
+        send(practice)
+        amy.write("1", "early")
+        ask(practice, amy, "which time?", seq=2)
+        send(practice)
+        assert answered_by_digit(practice, amy, "early") == "which doctor?"
+
+    def test_nothing_was_asked(self, practice: Practice, amy: Person) -> None:
+        assert answered_by_digit(practice, amy) is None
+
+    def test_an_old_question_is_not_answered_and_none_before_it(self, practice: Practice, amy: Person) -> None:
+        ask(practice, amy, "which doctor?", seq=1, life=600)
+        send(practice)
+        ask(practice, amy, "which time?", seq=2, life=-1)
+        send(practice)
+        assert answered_by_digit(practice, amy) is None
+
+    def test_a_question_that_may_have_arrived_counts_as_sent(self, practice: Practice, amy: Person) -> None:
+        ask(practice, amy, "which doctor?")
+        send(practice, Outcome("unknown", error="timeout"))
+        assert answered_by_digit(practice, amy) == "which doctor?"
+
+    def test_a_question_whose_sender_died_counts_as_sent(self, practice: Practice, amy: Person) -> None:
+        ask(practice, amy, "which doctor?")
+        with transaction(practice.engine) as session:
+            outbox.claim(session, practice.vault, [CHANNEL])
+        practice.sql("UPDATE outbox SET leased_until = clock_timestamp() - interval '1 second'")
+        with transaction(practice.engine) as session:
+            outbox.expire_leases(session)
+        assert answered_by_digit(practice, amy) == "which doctor?"
+
+    @pytest.mark.parametrize("trouble", [Outcome("failed", error="blocked"), Outcome("due", error="busy")])
+    def test_a_question_that_did_not_arrive_is_not_answered(
+        self, practice: Practice, amy: Person, trouble: Outcome
+    ) -> None:
+        ask(practice, amy, "which doctor?")
+        send(practice, trouble)
+        assert answered_by_digit(practice, amy) is None
+
+    def test_what_a_reader_has_shown_was_sent(self, practice: Practice) -> None:
+        reader = practice.person("reader", "web")
+        ask(practice, reader, "which doctor?", seq=1)
+        ask(practice, reader, "which time?", seq=2)
+        with transaction(practice.engine) as session:
+            outbox.seen(session, reader.home.address_id, 1)
+        assert answered_by_digit(practice, reader) == "which doctor?"
+
+    def test_the_clinics_clock_does_not_matter(self, practice: Practice, amy: Person) -> None:
+        """A clock that was set back by months for a rehearsal still knows what came first."""
+        practice.start_clock()
+        ask(practice, amy, "which doctor?")
+        send(practice)
+        assert answered_by_digit(practice, amy) == "which doctor?"
+
+
+class TestTaps:
+    def test_an_old_button_still_says_what_it_means(self, practice: Practice, amy: Person) -> None:
+        ask(practice, amy, "which doctor?", seq=1, life=-600)
+        ask(practice, amy, "which time?", seq=2)
+        assert tapped(practice, amy, "which doctor?") == Prompt(b"which doctor?", is_newest=False)
+        assert tapped(practice, amy, "which time?") == Prompt(b"which time?", is_newest=True)
+
+    def test_a_button_of_somebody_else_means_nothing(self, practice: Practice, amy: Person) -> None:
+        ask(practice, practice.person("ben", CHANNEL), "which doctor?")
+        assert tapped(practice, amy, "which doctor?") is None

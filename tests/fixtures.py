@@ -1,0 +1,33 @@
+"""Fixtures for all tests that need a practice with a database of its own."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+
+from core.database import open_engine
+from tests import databases, factories
+from tests.demo_clinic import VAULT
+from tests.factories import Practice
+
+
+@pytest.fixture(scope="session")
+def model_practice(server_url: str, template: str) -> Iterator[tuple[str, Practice]]:
+    """A practice nobody has been to, and the name of its database, to be copied."""
+    url = databases.create_database(server_url, template=template)
+    engine = open_engine(url)
+    practice = factories.practice(engine, VAULT)
+    engine.dispose()
+    yield databases.name_of(url), practice
+    databases.drop_database(url)
+
+
+@pytest.fixture
+def practice(server_url: str, model_practice: tuple[str, Practice]) -> Iterator[Practice]:
+    """The small practice of `tests.factories`, with room for many threads."""
+    name, practice = model_practice
+    url = databases.create_database(server_url, template=name)
+    engine = open_engine(url, pool_size=24)
+    yield replace(practice, engine=engine)
+    engine.dispose()
+    databases.drop_database(url)
