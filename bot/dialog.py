@@ -313,14 +313,17 @@ def _back(state: State, _said: Said, facts: Facts) -> Turn:
 
 
 def _other_day(state: State, said: Said, facts: Facts) -> Turn:
-    if said.meaning.when is not None or not state.draft.says_what:
-        return booking.go_on(booking.take_in(state, said.meaning, facts), facts)
-    return booking.other_day(state)
+    return _described(state, said, facts) or _chose_other_day(state, OtherDay(), facts)
 
 
-def _more(state: State, _said: Said, facts: Facts) -> Turn:
+def _more(state: State, said: Said, facts: Facts) -> Turn:
     """ "More" without an open list of times: show the list again."""
-    return _resume_or_ask(state, facts)
+    return _described(state, said, facts) or _resume_or_ask(state, facts)
+
+
+def _described(state: State, said: Said, facts: Facts) -> Turn | None:
+    """ "Other times on Friday", "another one for Leo": what was said beside it says enough."""
+    return _take_facts(state, said, facts) if booking.describes(said.meaning) else None
 
 
 def _thank(state: State, facts: Facts) -> Turn:

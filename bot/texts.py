@@ -114,7 +114,7 @@ class _Sentence(Formatter):
         if when.at is not None:
             parts.append(self._word("format.at", time=self.time(when.at)))
         for times in when.times:
-            key = "format.between" if times.start and times.end else "format.from" if times.start else "format.before"
+            key = "format.between" if times.start and times.end else "format.after" if times.start else "format.before"
             named = {name: self.time(at) for name, at in (("start", times.start), ("end", times.end)) if at}
             parts.append(self._word(key, **named))
         return " ".join(parts) or self._word("format.any_time")

@@ -46,7 +46,7 @@ def migrated_template(server: str) -> str:
     name = f"{_folder().name}_template"
     with (_folder() / "template.lock").open("a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if lock.tell() == 0:
+        if lock.seek(0, os.SEEK_END) == 0:  # the end as of now: another process may have written while we waited
             migrate(create_database(server, name))
             lock.write("made")
     return name

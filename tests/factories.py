@@ -13,7 +13,9 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Engine, Table, insert
 from sqlalchemy.orm import Session
 
-from bot.messages import Payload, Reply, Say, pack, unpack_payload
+from bot.messages import Choice, Payload, Pick, Reply, Say, pack, unpack_payload
+from channels import reading
+from channels.reading import Written
 from core import clock
 from core.compliance.audit import SETUP
 from core.crypto import Vault
@@ -95,13 +97,43 @@ class Person:
             outbox.owe(session, self.home.conversation_id, self.home.address_id, seq, sealed)
 
     @property
-    def answers(self) -> list[str]:
-        """The keys of what the clinic has said to this person, in order; of each message the first."""
+    def replies(self) -> list[Reply]:
+        """What the clinic has said to this person, in order."""
         rows = self.practice.sql(
             "SELECT payload FROM outbox WHERE address_id = %(id)s ORDER BY seq", id=self.home.address_id
         )
         opened = (self.home.key.open("outbox.payload", self.home.conversation_id, row.payload) for row in rows)
-        return [unpack_payload(payload).reply.says[0].key for payload in opened]
+        return [unpack_payload(payload).reply for payload in opened]
+
+    @property
+    def answers(self) -> list[str]:
+        """The same by their keys; of each message the first."""
+        return [reply.says[0].key for reply in self.replies]
+
+    def offer(self, slot: Slot, *, for_somebody_new: bool = False) -> str:
+        """A button with this time has been shown in this person's web chat; returns what a tap on it sends."""
+        action = Pick(slot, None if for_somebody_new else self.patient_id)
+        choices = pack((Choice(Say("choice.slot"), action),))
+        conversation_id, token = self.home.conversation_id, uuid4().hex
+        with transaction(self.practice.engine) as session:
+            outbox.ask(
+                session,
+                conversation_id,
+                self.home.address_id,
+                0,
+                self.home.key.seal("outbox.payload", conversation_id, said("booking.offer")),
+                token=token,
+                choices=self.home.key.seal("prompts.choices", conversation_id, choices),
+                expires_at=self.practice.now + minutes(60),
+            )
+            outbox.seen(session, self.home.address_id, 0)
+        return f"{token}.1"
+
+    def tap(self, choice: str, id: str | None = None) -> None:
+        """A tap on a button reaches the inbox."""
+        with transaction(self.practice.engine) as session:
+            written = Written(choice=choice, label="a button")
+            reading.store(session, self.practice.vault, self.sender, id or uuid4().hex, written, seen=0)
 
     def release(self) -> None:
         self._at_desk(booking.release)

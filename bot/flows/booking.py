@@ -98,15 +98,15 @@ def take_in(state: State, meaning: Meaning, facts: Facts) -> State:
     if meaning.locations:
         draft = replace(draft, location=meaning.locations[0])
     if meaning.when is not None:
-        draft = replace(draft, when=_combined(draft.when, meaning.when), readings=(), after=None)
+        draft = _wished(draft, meaning.when)
     if meaning.readings:
         draft = replace(draft, readings=meaning.readings)
     draft = _whom(draft, meaning, facts)
     if draft.wanted() != state.draft.wanted():
         # A new wish; what was chosen before no longer is what they want.
         draft = replace(draft, slot=None, hold=None)
-    if not facts.patients and " " in (meaning.name or " "):
-        draft = _identity(draft, meaning, facts)
+    if (draft.whom == "new" or not facts.patients) and " " in (meaning.name or " "):
+        draft = _identity(draft, meaning, facts)  # a single name, unasked, leaves the full name to be asked
     return replace(state, draft=draft)
 
 
@@ -320,6 +320,13 @@ def _ask_whom(state: State, facts: Facts) -> Turn:
 # --- when ------------------------------------------------------------------------------------------------------------
 
 
+def _wished(draft: Draft, when: When) -> Draft:
+    """A wish added to what was wished before; a time of day leaves a doubt about the day."""
+    if draft.readings and not (when.days or when.weekdays or when.first_available):
+        return replace(draft, readings=tuple(_combined(reading, when) for reading in draft.readings), after=None)
+    return replace(draft, when=_combined(draft.when, when), readings=(), after=None)
+
+
 def _combined(old: When | None, new: When) -> When:
     """A wish made more precise: days replace days, times replace times, the rest stays."""
     if old is None or new.first_available:
@@ -343,7 +350,9 @@ def mean(state: State, chosen: Mean, facts: Facts) -> Turn:
     if len(chosen.readings) > 1:
         return go_on(replace(state, draft=replace(state.draft, readings=chosen.readings)), facts)
     when = _combined(state.draft.when, chosen.readings[0])
-    return go_on(replace(state, draft=replace(state.draft, when=when, readings=(), slot=None, hold=None)), facts)
+    return go_on(
+        replace(state, draft=replace(state.draft, when=when, after=None, readings=(), slot=None, hold=None)), facts
+    )
 
 
 def _find(state: State, facts: Facts) -> Turn:
@@ -399,7 +408,7 @@ def offer(state: State, found: SlotsFound, facts: Facts) -> Turn:
     key = "booking.offer" if found.exact else "booking.offer_too_far" if too_far else "booking.offer_nearest"
     values: dict[str, Value] = {
         "count": len(slots),
-        "details": in_common(slots, found.wanted, draft.patient, facts),
+        "details": in_common(slots, found.wanted, draft, facts),
         "wish": Wish(found.wanted.when),
     }
     choices = _offers(slots, found.wanted, draft.patient, facts)
@@ -540,7 +549,7 @@ def refused(state: State, event: Refused, facts: Facts) -> Turn:
     choices = _offers(event.slots, draft.wanted(), draft.patient, facts)
     values: dict[str, Value] = {
         "count": len(event.slots),
-        "details": in_common(event.slots, draft.wanted(), draft.patient, facts),
+        "details": in_common(event.slots, draft.wanted(), draft, facts),
     }
     return Turn(replace(state, stack=("booking.time",)), (said, reply("booking.offer", values, choices)))
 

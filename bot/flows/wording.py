@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from bot.events import Facts, Turn
 from bot.messages import CallPerson, Choice, Happened, Moment, Parts, Pick, Reply, Say, Value
-from bot.state import State
+from bot.state import Draft, State
 from core.scheduling.slots import Slot, Wanted
 from core.scheduling.visits import Visit
 
@@ -62,11 +62,12 @@ def visit_values(visit: Visit, facts: Facts) -> dict[str, Value]:
     return described(visit.slot, facts) | {"patient": first_name(visit.patient_id, facts)}
 
 
-def in_common(slots: Sequence[Slot], wanted: Wanted, patient: int | None, facts: Facts) -> Parts:
+def in_common(slots: Sequence[Slot], wanted: Wanted, draft: Draft, facts: Facts) -> Parts:
     """What several offers have in common: what for, with whom, where, for whom. The rest stands in their labels."""
+    patient = first_name(draft.patient, facts) or (draft.name or "").partition(" ")[0]
     labels = {specialty.code: specialty.label for specialty in facts.directory.specialties}
     values = described(slots[0], facts) | {
-        "patient": first_name(patient, facts),
+        "patient": patient,
         "specialty": labels.get(wanted.specialty or "", ""),
     }
     one_kind = len({slot.visit_type_id for slot in slots}) == 1
@@ -77,8 +78,8 @@ def in_common(slots: Sequence[Slot], wanted: Wanted, patient: int | None, facts:
         "part.doctor": len({slot.practitioner_id for slot in slots}) == 1,
         "part.video": one_kind and video,
         "part.place": len({slot.location_id for slot in slots}) == 1 and not video,
-        "part.patient": patient is not None,
-        "part.somebody_new": patient is None and bool(facts.patients),
+        "part.patient": bool(patient),
+        "part.somebody_new": not patient and bool(facts.patients),
     }
     return Parts(tuple(Say(key, values) for key, is_common in pieces.items() if is_common))
 

@@ -1,0 +1,1 @@
+"""What the law asks of us: who did what to whose data, and what is forgotten when."""

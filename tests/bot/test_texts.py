@@ -197,7 +197,7 @@ WORDED: list[tuple[Value, str, str]] = [
     (wish(days=(DayRange(date(2026, 3, 17), None),)), "on", "from Tuesday, March 17"),
     (wish(days=(DayRange(None, date(2026, 3, 17)),)), "on", "until Monday, March 16"),
     (wish(times=(TimeRange(None, time(12)),)), "on", "before 12:00 PM"),
-    (wish(times=(TimeRange(time(15), None),)), "", "from 3:00 PM"),
+    (wish(times=(TimeRange(time(15), None),)), "", "after 3:00 PM"),
     (wish(times=(TimeRange(time(14), time(16)),)), "", "between 2:00 PM and 4:00 PM"),
     (wish(days=(DayRange(date(2026, 3, 17), date(2026, 3, 18)),), at=time(9)), "on", "on Tuesday, March 17 at 9:00 AM"),
     (wish(first_available=True), "", "then"),
