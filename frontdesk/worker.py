@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 
 from bot.messages import Happened, Inbound, Manner, Reply, Say
 from bot.turn import Answering, answer, owe
+from bot.understanding import warm_up
 from channels import CHANNELS, Channel
 from core import failpoints, logs
 from core.config import Settings
@@ -24,7 +25,7 @@ from core.database import UNAVAILABLE, open_engine, transaction
 from core.messaging import conversations, handoffs, inbox
 from core.messaging.conversations import Claim, Turn
 from core.messaging.waking import Bell, bell_and_ear
-from core.scheduling.directory import Cached
+from core.scheduling.directory import Cached, Directory
 from frontdesk.processes import stopped_by_signal
 from frontdesk.ticks import ticking
 
@@ -163,6 +164,7 @@ class Worker:
 def main(settings: Settings) -> None:
     """Answer until a signal comes. A database that is away is waited for."""
     logs.set_up("worker", settings.log_level)
+    warm_up(Directory())
     url = settings.database_url
     engine = open_engine(url, pool_size=2)
     with bell_and_ear(url, "inbox") as (bell, ear), ticking(engine, bell):

@@ -399,6 +399,10 @@ def other_day(state: State) -> Turn:
 def offer(state: State, found: SlotsFound, facts: Facts) -> Turn:
     """Show what was found; every offer is complete, so that choosing one is the booking."""
     draft = state.draft
+    if not found.slots and draft.location is not None:
+        place = facts.directory.location[draft.location].name
+        elsewhere = go_on(replace(state, draft=replace(draft, location=None)), facts)
+        return first([reply("booking.none_there", {"place": place})], elsewhere)
     if not found.slots:
         key = "booking.none_later" if found.wanted.after else "booking.none"
         return Turn(replace(state, stack=("booking.day",)), (reply(key, {}, [PERSON]),))
