@@ -30,7 +30,7 @@ from bot.events import (
     Undone,
     VisitsFound,
 )
-from bot.flows import booking, changing
+from bot.flows import booking, changing, filling
 from bot.flows.wording import PERSON, first, moment, reply
 from bot.messages import (
     Action,
@@ -124,9 +124,9 @@ def _take_answer(state: State, said: Said, facts: Facts) -> Turn | None:
 
 def _take_facts(state: State, said: Said, facts: Facts) -> Turn | None:
     """Whatever a message says about a booking, asked for or not."""
-    if not booking.tells(said.meaning):
+    if not filling.tells(said.meaning):
         return None
-    return booking.go_on(changing.without_question(booking.take_in(state, said.meaning, facts)), facts)
+    return booking.go_on(changing.without_question(filling.take_in(state, said.meaning, facts)), facts)
 
 
 def _decline(state: State, said: Said, _facts: Facts) -> Turn | None:
@@ -174,7 +174,7 @@ def _meant(said: Said, facts: Facts) -> list[Choice]:
         return [placed] if named else [placed, *by_date]  # "the 3rd": the third time, or the day?
     if "more" in meaning.intents:
         return [choice for choice in said.choices if isinstance(choice.action, MoreTimes)]
-    if meaning.answer == "yes" and not booking.describes(meaning):
+    if meaning.answer == "yes" and not filling.describes(meaning):
         return [choice for choice in options if isinstance(choice.action, Pick | Mean)]
     return []
 
@@ -199,10 +199,10 @@ def _names(action: Action, meaning: Meaning, facts: Facts) -> bool:
             return (practitioner is not None and meaning.practitioners == (practitioner,)) or (
                 specialty is not None
                 and meaning.specialties == (specialty,)
-                and not booking.describes(replace(meaning, specialties=()))
+                and not filling.describes(replace(meaning, specialties=()))
             )
         case Mean(readings):
-            return meaning.when is not None and all(booking.agrees(meaning.when, reading) for reading in readings)
+            return meaning.when is not None and all(filling.agrees(meaning.when, reading) for reading in readings)
     return False
 
 
@@ -323,7 +323,7 @@ def _more(state: State, said: Said, facts: Facts) -> Turn:
 
 def _described(state: State, said: Said, facts: Facts) -> Turn | None:
     """ "Other times on Friday", "another one for Leo": what was said beside it says enough."""
-    return _take_facts(state, said, facts) if booking.describes(said.meaning) else None
+    return _take_facts(state, said, facts) if filling.describes(said.meaning) else None
 
 
 def _thank(state: State, facts: Facts) -> Turn:
@@ -344,7 +344,7 @@ def _part(state: State, _facts: Facts) -> Turn:
 def _object(state: State, said: Said, facts: Facts) -> Turn | None:
     """A date that does not exist or is over, a doctor or a specialty that is not here: say which, then ask on."""
     meaning = said.meaning
-    missing = booking.missing_specialty(meaning, facts)
+    missing = filling.missing_specialty(meaning, facts)
     objections: dict[str, dict[str, Value]] = {
         "no_such_date": {"date": meaning.impossible_date or ""},
         "date_over": {"date": meaning.past_date or ""},
@@ -353,7 +353,7 @@ def _object(state: State, said: Said, facts: Facts) -> Turn | None:
     }
     for key, values in objections.items():
         if any(values.values()):
-            told = changing.without_question(booking.take_in(state, meaning, facts))
+            told = changing.without_question(filling.take_in(state, meaning, facts))
             return first([reply(key, values)], _ask_instead(told, facts, whom="date" not in key))
     return None
 

@@ -1,0 +1,192 @@
+"""What a message adds to the draft of a visit: whom to see, for whom, when, who comes. Pure, from values to values."""
+
+from datetime import date, timedelta
+
+from msgspec.structs import replace
+
+from bot.events import Facts
+from bot.flows.wording import moment
+from bot.state import Draft, State
+from bot.understanding.meaning import Meaning
+from core.scheduling.slots import Slot
+from core.scheduling.wishes import DayRange, When
+
+OLDEST = 120  # years; a birth date before that is a slip of the pen
+
+
+def take_in(state: State, meaning: Meaning, facts: Facts) -> State:
+    """Add to the draft whatever a message says about the visit, beyond the question or without one."""
+    draft = state.draft
+    if meaning.same and state.last is not None:
+        draft = _as_before(draft, state.last, facts)
+    if meaning.practitioners or meaning.visit_types or _offered(meaning, facts):
+        draft = _what(draft, meaning, facts)
+    if meaning.locations:
+        draft = replace(draft, location=meaning.locations[0])
+    if meaning.when is not None:
+        draft = wished(draft, meaning.when)
+    if meaning.readings:
+        draft = replace(draft, readings=meaning.readings)
+    draft = _whom(draft, meaning, facts)
+    if draft.wanted() != state.draft.wanted():
+        # A new wish; what was chosen before no longer is what they want.
+        draft = replace(draft, slot=None, hold=None)
+    if (draft.whom == "new" or not facts.patients) and " " in (meaning.name or " "):
+        draft = identified(draft, meaning, facts)  # a single name, unasked, leaves the full name to be asked
+    return replace(state, draft=draft)
+
+
+def tells(meaning: Meaning) -> bool:
+    """Whether a message asks for a visit, or says anything that one could use."""
+    return "book" in meaning.intents or describes(meaning)
+
+
+def describes(meaning: Meaning) -> bool:
+    """Whether a message says whom to see, when, or who comes."""
+    return bool(
+        meaning.practitioners
+        or meaning.specialties
+        or meaning.visit_types
+        or meaning.locations
+        or meaning.when
+        or meaning.readings
+        or meaning.patients
+        or meaning.someone_else
+        or meaning.myself
+        or meaning.same
+        or meaning.name
+    )
+
+
+def _what(draft: Draft, meaning: Meaning, facts: Facts) -> Draft:
+    """Whom to see. A practitioner, a specialty and a kind of visit that do not go together: the last two give way."""
+    visit_type = meaning.visit_types[0] if meaning.visit_types else None
+    if len(meaning.practitioners) > 1:
+        return replace(
+            draft, practitioner=None, practitioners=meaning.practitioners, specialty=None, visit_type=visit_type
+        )
+    if meaning.practitioners:
+        (practitioner,) = meaning.practitioners
+        kinds = facts.directory.practitioner[practitioner].visit_types
+        wanted = visit_type if visit_type is not None else draft.visit_type
+        return replace(
+            draft,
+            practitioner=practitioner,
+            practitioners=(),
+            specialty=None,
+            visit_type=wanted if wanted in kinds else None,
+        )
+    specialty = next(iter(_offered(meaning, facts)), None)
+    if visit_type is not None and specialty is not None and not _goes_with(visit_type, specialty, facts):
+        visit_type = None
+    doctor = None if draft.practitioner is None else facts.directory.practitioner[draft.practitioner]
+    if specialty is None and doctor is not None and visit_type in doctor.visit_types:
+        return replace(draft, visit_type=visit_type)  # "a cleaning", said after "with Dr Lee"
+    return replace(draft, practitioner=None, practitioners=(), specialty=specialty, visit_type=visit_type)
+
+
+def _as_before(draft: Draft, last: Slot, facts: Facts) -> Draft:
+    """The same doctor and kind of visit, about the same time."""
+    local = moment(last, facts).local
+    when = When(days=(DayRange(local.date(), local.date() + timedelta(days=1)),), at=local.time())
+    return replace(
+        draft,
+        practitioner=last.practitioner_id,
+        practitioners=(),
+        specialty=None,
+        visit_type=last.visit_type_id,
+        when=when,
+        after=None,
+    )
+
+
+def practised(facts: Facts) -> dict[str, str]:
+    """The specialties of those who work here, with their labels."""
+    labels = {specialty.code: specialty.label for specialty in facts.directory.specialties}
+    return {code: labels[code] for practitioner in facts.directory.practitioners for code in practitioner.specialties}
+
+
+def _offered(meaning: Meaning, facts: Facts) -> list[str]:
+    """The specialties of a message that somebody here has."""
+    here = practised(facts)
+    return [code for code in meaning.specialties if code in here]
+
+
+def missing_specialty(meaning: Meaning, facts: Facts) -> str | None:
+    """A specialty that is all a message asks for, and that nobody here has."""
+    if meaning.practitioners or meaning.visit_types or _offered(meaning, facts):
+        return None
+    labels = {specialty.code: specialty.label for specialty in facts.directory.specialties}
+    return next((labels[code] for code in meaning.specialties), None)
+
+
+def _goes_with(visit_type: int, specialty: str, facts: Facts) -> bool:
+    return any(
+        specialty in practitioner.specialties and visit_type in practitioner.visit_types
+        for practitioner in facts.directory.practitioners
+    )
+
+
+def _whom(draft: Draft, meaning: Meaning, facts: Facts) -> Draft:
+    named = {*meaning.patients, *([facts.owner] if meaning.myself else [])}
+    if len(named) > 1:
+        return replace(draft, whom=None, patient=None)  # "for me and Leo": a visit is for one
+    if named - {None}:
+        return replace(draft, whom="known", patient=named.pop(), dependent=False)
+    if not meaning.someone_else and not meaning.myself:
+        return draft
+    others = [id for id, _ in facts.patients if id != facts.owner]
+    if meaning.myself or not others:
+        return replace(draft, whom="new", patient=None, dependent=not meaning.myself)
+    if len(others) == 1 and draft.whom is None:
+        return replace(draft, whom="known", patient=others[0])
+    return replace(draft, whom=None, patient=None, dependent=True)
+
+
+def wished(draft: Draft, when: When) -> Draft:
+    """A wish added to what was wished before; a time of day leaves a doubt about the day."""
+    if draft.readings and not (when.days or when.weekdays or when.first_available):
+        return replace(draft, readings=tuple(combined(reading, when) for reading in draft.readings), after=None)
+    return replace(draft, when=combined(draft.when, when), readings=(), after=None)
+
+
+def combined(old: When | None, new: When) -> When:
+    """A wish made more precise: days replace days, times replace times, the rest stays."""
+    if old is None or new.first_available:
+        return new
+    has_day, has_time = bool(new.days or new.weekdays), bool(new.times or new.at)
+    excludes = bool(new.not_days or new.not_weekdays)
+    if excludes and all(days.start and days.end == days.start + timedelta(days=1) for days in old.days):
+        old = replace(old, days=())  # "not Monday", after Monday was asked for
+    return When(
+        days=new.days if has_day else old.days,
+        weekdays=new.weekdays if has_day else old.weekdays,
+        times=new.times if has_time else old.times,
+        at=new.at if has_time else old.at,
+        not_days=new.not_days or (() if has_day else old.not_days),
+        not_weekdays=new.not_weekdays or (() if has_day else old.not_weekdays),
+    )
+
+
+def agrees(when: When, reading: When) -> bool:
+    """Whether an answer such as "the 13th", "am" or "8 in the evening" fits one reading of a doubtful time."""
+    return (
+        (not when.days or all(any(day.start in days for days in when.days) for day in reading.days if day.start))
+        and (when.at is None or when.at == reading.at)
+        and (not when.times or (reading.at is not None and any(reading.at in times for times in when.times)))
+    )
+
+
+def identified(draft: Draft, meaning: Meaning, facts: Facts) -> Draft:
+    """Name, birth date and contact of somebody new, as far as the message says them plausibly."""
+    return replace(
+        draft,
+        name=meaning.name or draft.name,
+        birth_date=meaning.birth_date if plausible(meaning.birth_date, facts.today) else draft.birth_date,
+        contact=meaning.email or meaning.phone or draft.contact,
+    )
+
+
+def plausible(born: date | None, today: date) -> bool:
+    """Whether somebody who is alive may have been born then."""
+    return born is not None and born <= today and born.year >= today.year - OLDEST
