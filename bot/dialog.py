@@ -387,7 +387,7 @@ def _not_understood(state: State, said: Said, facts: Facts) -> Turn:
 
 
 def _refused(state: State, event: Refused, facts: Facts) -> Turn:
-    if event.code in _BOOKING_REFUSALS:
+    if event.code in _BOOKING_REFUSALS and event.visit is None:
         return booking.refused(state, event, facts)
     return _then_resume(changing.refused(state, event), facts)
 

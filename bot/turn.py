@@ -42,6 +42,7 @@ from bot.state import State
 from bot.understanding import understand
 from bot.understanding.meaning import Asked, Context
 from core import failpoints
+from core.compliance import audit
 from core.crypto import Vault
 from core.database import pipelined
 from core.errors import Refusal, SlotTaken
@@ -107,7 +108,7 @@ def answer(answering: Answering, inbound: Inbound | None) -> None:
     else:
         replies, reasons = _beside_staff(event)
     failpoints.reach("turn.before_write")
-    _write(answering, state, replies, reasons)
+    _write(answering, facts, state, replies, reasons)
     failpoints.reach("turn.before_commit")
 
 
@@ -286,13 +287,15 @@ _PERFORM: dict[type, Callable[[Answering, Any], Event]] = {
 # --- what is owed ----------------------------------------------------------------------------------------------------
 
 
-def _write(answering: Answering, state: State, replies: list[Reply], reasons: list[str]) -> None:
-    """Replies, state, and the message done: one round trip."""
+def _write(answering: Answering, facts: Facts, state: State, replies: list[Reply], reasons: list[str]) -> None:
+    """Replies, state, who was looked at, and the message done: one pipeline."""
     session, turn = answering.session, answering.turn
     address_id = turn.message.address_id
     seq = turn.last_seq + 1
     with pipelined(session):
         inbox.settle(session, turn.message.id, seq)
+        for patient_id, _ in facts.patients:
+            audit.record(session, answering.desk.actor, "patient.read", "patients", patient_id)
         for reason in dict.fromkeys(reasons):
             handoffs.hand_over(session, turn.conversation_id, reason, turn.now)
         if address_id is not None:

@@ -1,12 +1,12 @@
 """Claim what is owed, hand it to its channel, settle. Vendors are called outside of any transaction."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 import psycopg
 from sqlalchemy import Engine
 
 from bot.messages import unpack_payload
+from channels import Channel, sending
 from channels.errors import Permanent, Temporary, Unknown
 from core import failpoints, logs
 from core.crypto import Vault
@@ -15,35 +15,33 @@ from core.messaging import outbox
 from core.messaging.outbox import Outcome, Owed
 from core.scheduling.directory import Directory
 
-if TYPE_CHECKING:
-    from channels import Channel
-
 MOST_ATTEMPTS = 8
 _log = logs.get(__name__)
 
 
-def deliver_next(engine: Engine, vault: Vault, directory: Directory, channels: Mapping[str, "Channel"]) -> bool:
+def deliver_next(engine: Engine, vault: Vault, directory: Directory, channels: Mapping[str, Channel]) -> bool:
     """Hand over the next message that may go now; False when there is none.
 
     One at a time, so that its lease covers the vendor's call, and a sender that dies leaves one *unknown* and no more.
     """
-    names = [name for name, channel in channels.items() if channel.send is not None]
     try:
         with transaction(engine) as session:
-            claimed = outbox.claim(session, vault, names, limit=1)
+            claimed = outbox.claim(session, vault, sending(channels))
     except psycopg.errors.UniqueViolation:
         return True  # another sender was faster with an address: look again
-    for channel, owed in claimed:
-        failpoints.reach("send.after_claim")
-        outcome = _handed_over(channels[channel], owed, directory)
-        failpoints.reach("send.before_settle")
-        with transaction(engine) as session:
-            outbox.settle(session, owed, outcome)
-        _log.info("delivered", outbox_id=owed.id, channel=channel, status=outcome.status, code=outcome.error)
-    return bool(claimed)
+    if claimed is None:
+        return False
+    channel, owed = claimed
+    failpoints.reach("send.after_claim")
+    outcome = _handed_over(channels[channel], owed, directory)
+    failpoints.reach("send.before_settle")
+    with transaction(engine) as session:
+        outbox.settle(session, owed, outcome)
+    _log.info("delivered", outbox_id=owed.id, channel=channel, status=outcome.status, code=outcome.error)
+    return True
 
 
-def _handed_over(channel: "Channel", owed: Owed, directory: Directory) -> Outcome:
+def _handed_over(channel: Channel, owed: Owed, directory: Directory) -> Outcome:
     assert channel.send is not None
     try:
         return channel.send(owed, unpack_payload(owed.payload), directory)

@@ -53,7 +53,8 @@ def store(session: Session, vault: Vault, sender: Sender, message_id: str, writt
     home = inbox.home(session, vault, sender)
     if seen:
         outbox.seen(session, home.address_id, seen)
-    return inbox.store(session, vault, sender, f"{home.address_id}:{message_id}", msgspec.json.encode(written))
+    inbox.store(session, home, sender, f"{home.address_id}:{message_id}", msgspec.json.encode(written))
+    return home
 
 
 def said(session: Session, home: Home, after: int) -> list[Line]:

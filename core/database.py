@@ -25,12 +25,13 @@ metadata = MetaData(
     }
 )
 
+IDLE_LIMIT = 10  # seconds that a transaction may do nothing before the database ends it
 # A frozen or killed client must not block a doctor: see docs/decisions/0002-locks.md.
 _SESSION_SETTINGS = {
     "timezone": "UTC",
     "lock_timeout": "2s",
     "statement_timeout": "15s",
-    "idle_in_transaction_session_timeout": "10s",
+    "idle_in_transaction_session_timeout": f"{IDLE_LIMIT}s",
     "client_connection_check_interval": "5s",
     # Plans cached while the queues were empty cost a thousand times more once they are full.
     "plan_cache_mode": "force_custom_plan",
@@ -76,9 +77,13 @@ def run(session: Session, statement: str, **values: Any) -> psycopg.Cursor[Any]:
 
 @contextmanager
 def pipelined(session: Session) -> Iterator[None]:
-    """Statements inside go out together, in one round trip, and have been answered when the block ends."""
-    with driver(session).pipeline():
+    """Statements inside go out together and have been answered when the block ends: two round trips, however many they are."""
+    connection = driver(session)
+    with connection.pipeline():
         yield
+    # A pipeline ends with a Flush, which disarms idle_in_transaction_session_timeout: a client that froze now would keep
+    # its locks for good. Any statement outside of a pipeline arms it again.
+    connection.execute("SELECT 1")
 
 
 def listening_connection(url: str) -> psycopg.Connection[Any]:

@@ -34,7 +34,7 @@ TICKS: dict[str, tuple[int, Callable[[Session], int], float]] = {
     # name: (number of its try-lock, what to do, seconds between)
     "sweep_holds": (1, sweep_holds, 5),
     "expire_sends": (2, expire_sends, 10),
-    "forget_words": (3, retention.forget_words, 600),
+    "forget_words": (3, retention.forget_words, 60),
 }
 
 
@@ -62,7 +62,11 @@ def ticking(engine: Engine, bell: Bell) -> Iterator[None]:
         except (*UNAVAILABLE, psycopg.Error) as error:
             _log.warning("tick_failed", reason=name, error=type(error).__name__)
 
-    scheduler = BackgroundScheduler(timezone="UTC", job_defaults={"coalesce": True, "max_instances": 1})
+    scheduler = BackgroundScheduler(
+        timezone="UTC",
+        executors={"default": {"type": "threadpool", "max_workers": 1}},  # one connection is all that ticks may take
+        job_defaults={"coalesce": True, "max_instances": 1},
+    )
     for name, (_, _, seconds) in TICKS.items():
         scheduler.add_job(quietly, "interval", seconds=seconds, args=[name], id=name)
     scheduler.start()

@@ -5,6 +5,7 @@ Claims are committed before anything is answered. Then every message is one tran
 
 import random
 import threading
+import time
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -21,7 +22,7 @@ from channels import CHANNELS, Channel
 from core import failpoints, logs
 from core.config import Settings
 from core.crypto import Vault
-from core.database import UNAVAILABLE, open_engine, transaction
+from core.database import IDLE_LIMIT, UNAVAILABLE, open_engine, transaction
 from core.messaging import conversations, handoffs, inbox
 from core.messaging.conversations import Claim, Turn
 from core.messaging.waking import Bell, bell_and_ear
@@ -37,7 +38,7 @@ _log = logs.get(__name__)
 
 @dataclass
 class Worker:
-    """Everything one worker needs."""
+    """One thread that answers, with one connection; beside it are a bell, an ear, and a thread of ticks."""
 
     engine: Engine
     vault: Vault
@@ -46,12 +47,14 @@ class Worker:
     stopping: threading.Event = field(default_factory=threading.Event)
     directory: Cached = field(default_factory=Cached)
     _claimed: deque[Claim] = field(default_factory=deque)
+    _retry_at: float = field(default_factory=lambda: time.monotonic() + 1)
 
     def answer_waiting(self) -> int:
         """Answer until nobody waits; returns how many messages were answered."""
         self._give_back()
         answered = 0
         while not self.stopping.is_set():
+            self._retry_now_and_then()
             claims = self._claim()
             if not claims:
                 break
@@ -63,6 +66,12 @@ class Worker:
         with transaction(self.engine) as session:
             claim = conversations.claim_failed(session)
         return 0 if claim is None else self._answer_all([claim])
+
+    def _retry_now_and_then(self) -> None:
+        """However many wait, those that failed have their turn once a second."""
+        if time.monotonic() >= self._retry_at:
+            self._retry_at = time.monotonic() + 1
+            self.retry_failed()
 
     def _claim(self) -> list[Claim]:
         with transaction(self.engine) as session:
@@ -90,14 +99,16 @@ class Worker:
             if self.stopping.is_set():
                 self._let_go(claim, timedelta(0), forgiven=True)
                 return answered
+            began = time.monotonic()
             try:
                 turn = self._answer_one(claim)
             except (psycopg.errors.DeadlockDetected, psycopg.errors.LockNotAvailable):
                 self._let_go(claim, _BRIEFLY, forgiven=True)
                 return answered
             except Exception as error:
-                # A statement that took too long is the message's own fault, though psycopg counts it among the others.
-                if isinstance(error, UNAVAILABLE) and not isinstance(error, psycopg.errors.QueryCanceled):
+                # What took too long is the message's own fault, though it looks as if the database had gone away.
+                slow = isinstance(error, psycopg.errors.QueryCanceled) or time.monotonic() - began >= IDLE_LIMIT
+                if isinstance(error, UNAVAILABLE) and not slow:
                     raise
                 _log.exception("turn_failed", conversation_id=claim.conversation_id, attempts=claim.attempts)
                 turn = self._failed(claim)

@@ -3,7 +3,7 @@
 import itertools
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 from time import monotonic, sleep
 from typing import Any, TypeVar
@@ -66,12 +66,12 @@ def said(key: str) -> bytes:
 
 @dataclass(frozen=True)
 class Person:
-    """A patient with a conversation. What they do at the desk is one transaction, like a turn: a refusal commits too."""
+    """Somebody with a conversation. What they do at the desk is one transaction, like a turn: a refusal commits too."""
 
     practice: "Practice"
     home: Home
     sender: Sender
-    patient_id: int
+    patient_id: int = 0  # of a newcomer; nobody has this one
 
     @contextmanager
     def desk(self) -> Iterator[Asker]:
@@ -85,10 +85,15 @@ class Person:
     def book(self, slot: Slot) -> booking.Booked:
         return self._at_desk(lambda desk: booking.book(desk, slot, self.patient_id))
 
+    def say(self, session: Session, text: str, id: str) -> None:
+        """A line of this person's web chat reaches the inbox, in a transaction of the test."""
+        reading.store(session, self.practice.vault, self.sender, id, Written(text), seen=0)
+
     def write(self, text: str, id: str | None = None) -> None:
-        """A message of this person reaches the inbox."""
+        """A message of this person reaches the inbox as it came, for channels whose messages are plain text."""
         with transaction(self.practice.engine) as session:
-            inbox.store(session, self.practice.vault, self.sender, id or uuid4().hex, text.encode())
+            home = inbox.home(session, self.practice.vault, self.sender)
+            inbox.store(session, home, self.sender, id or uuid4().hex, text.encode())
 
     def owe(self, key: str, seq: int = 1) -> None:
         """The clinic owes this person a message, of which the test knows the key."""
@@ -110,10 +115,9 @@ class Person:
         """The same by their keys; of each message the first."""
         return [reply.says[0].key for reply in self.replies]
 
-    def offer(self, slot: Slot, *, for_somebody_new: bool = False) -> str:
+    def offer(self, slot: Slot) -> str:
         """A button with this time has been shown in this person's web chat; returns what a tap on it sends."""
-        action = Pick(slot, None if for_somebody_new else self.patient_id)
-        choices = pack((Choice(Say("choice.slot"), action),))
+        choices = pack((Choice(Say("choice.slot"), Pick(slot, self.patient_id or None)),))
         conversation_id, token = self.home.conversation_id, uuid4().hex
         with transaction(self.practice.engine) as session:
             outbox.ask(
@@ -185,12 +189,17 @@ class Practice:
 
     def person(self, address: str | None = None, channel: str = "web", name: str = "Pat Doe") -> Person:
         """A known patient, who writes from an address of their own."""
+        person = self.newcomer(address, channel)
+        with transaction(self.engine) as session:
+            patient = patients.register(session, self.vault, name, date(1980, 1, 1), SETUP)
+            identities.link(session, person.home.address_id, patient.id, "self", SETUP)
+        return replace(person, patient_id=patient.id)
+
+    def newcomer(self, address: str | None = None, channel: str = "web") -> Person:
+        """Somebody who writes for the first time."""
         sender = Sender(channel, "chat", address or f"visitor-{next(self._numbers)}")
         with transaction(self.engine) as session:
-            home = inbox.home(session, self.vault, sender)
-            patient = patients.register(session, self.vault, name, date(1980, 1, 1), SETUP)
-            identities.link(session, home.address_id, patient.id, "self", SETUP)
-        return Person(self, home, sender, patient.id)
+            return Person(self, inbox.home(session, self.vault, sender), sender)
 
     def wait(self, **length: int) -> None:
         """Let time pass: `wait(minutes=10)`."""

@@ -13,7 +13,7 @@ from bot.messages import Pick
 from core.database import transaction
 from core.scheduling import booking
 from core.scheduling.availability import FreeStart
-from core.scheduling.slots import Slot
+from core.scheduling.slots import Slot, accepts
 from frontdesk import verify
 from tests.factories import Person, Practice, at, minutes
 from tests.workers import wait_until_all_is_answered, workers
@@ -49,13 +49,14 @@ def overlapping_times(practice: Practice, n: int) -> Slot:
 
 
 def race(practice: Practice, wish: Callable[[Practice, int], Slot]) -> list[Rival]:
-    """All tap at the same instant; every other one of them for somebody new, whose time is held first."""
+    """All tap at the same instant; every other one of them is new, so that the time is held first."""
     practice.start_clock()
     practice.sql(STOPWATCH)
     rivals = []
     for n in range(PATIENTS):
-        person, slot = practice.person(), wish(practice, n)
-        rivals.append(Rival(person, slot, person.offer(slot, for_somebody_new=n % 2 == 1)))
+        person = practice.newcomer() if n % 2 else practice.person()
+        slot = wish(practice, n)
+        rivals.append(Rival(person, slot, person.offer(slot)))
     at_once = Barrier(PATIENTS)
 
     def tap(rival: Rival) -> None:
@@ -131,7 +132,6 @@ def test_control_without_guards_all_workers_that_look_at_once_give_the_same_time
     """The rules alone protect nobody: each of the workers sees the time free before any of them has taken it."""
     without_guards(practice, monkeypatch)
     looked = Barrier(WORKERS)
-    accepts = booking.accepts
 
     def accepted_by_all_at_once(*asked: Any) -> FreeStart | None:
         free = accepts(*asked)
@@ -149,7 +149,7 @@ def test_control_without_guards_and_rules_everybody_gets_the_same_time(
     practice: Practice, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     without_guards(practice, monkeypatch)
-    monkeypatch.setattr(booking, "accepts", lambda _d, _p, slot, _n: FreeStart(slot.start, slot.location_id, seat=1))
+    monkeypatch.setattr(booking, "accepts", lambda _d, _p, slot, *_: FreeStart(slot.start, slot.location_id, seat=1))
     race(practice, one_time)
     assert len(taken(practice)) == PATIENTS
     assert_verify_sees_it(practice)

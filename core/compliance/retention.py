@@ -12,6 +12,12 @@ _AT_ONCE = 1000  # rows of one statement, so that nobody waits for it
 _INBOX = """
 UPDATE inbox SET body = NULL WHERE id = ANY (ARRAY(
   SELECT id FROM inbox WHERE body IS NOT NULL AND status <> 'new' AND received_at < clock_timestamp() - %(age)s LIMIT %(most)s))
+RETURNING conversation_id
+"""
+# A dialog remembers names and birth dates too; nobody comes back to a question after thirty days.
+_STATES = """
+UPDATE conversations SET state = NULL WHERE id = ANY (%(ids)s)
+  AND NOT EXISTS (SELECT 1 FROM inbox WHERE conversation_id = conversations.id AND (body IS NOT NULL OR status = 'new'))
 """
 _OUTBOX = """
 UPDATE outbox SET payload = NULL WHERE id = ANY (ARRAY(
@@ -21,7 +27,9 @@ _PROMPTS = "DELETE FROM prompts USING outbox WHERE outbox.id = outbox_id AND pay
 
 
 def forget_words(session: Session) -> int:
-    """Let go of message texts, replies and prompts whose time is over; returns how many messages that were."""
-    forgotten = sum(run(session, statement, age=WORDS, most=_AT_ONCE).rowcount for statement in (_INBOX, _OUTBOX))
+    """Let go of texts, replies, prompts and dialogs whose time is over; returns how many messages that were."""
+    forgotten = [id for (id,) in run(session, _INBOX, age=WORDS, most=_AT_ONCE)]
+    run(session, _STATES, ids=forgotten)
+    replies = run(session, _OUTBOX, age=WORDS, most=_AT_ONCE).rowcount
     run(session, _PROMPTS)
-    return forgotten
+    return len(forgotten) + replies

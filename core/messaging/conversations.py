@@ -135,7 +135,7 @@ WHERE id = %(id)s AND lease = %(lease)s
 
 
 def claim(session: Session, limit: int = 16) -> list[Claim]:
-    """Take conversations that wait for an answer, in the order of their messages. Commit before answering."""
+    """Take the conversations that have waited longest for an answer. Commit before answering."""
     return [Claim(*row) for row in run(session, _CLAIM_FRESH, lease=LEASE, limit=limit)]
 
 

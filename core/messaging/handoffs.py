@@ -22,19 +22,14 @@ handoffs = Table(
 )
 
 _OPEN = """
-INSERT INTO handoffs (conversation_id, reason, opened_at) VALUES (%(conversation_id)s, %(reason)s, %(now)s)
-ON CONFLICT (conversation_id, reason) WHERE closed_at IS NULL DO NOTHING
+WITH h AS (
+  INSERT INTO handoffs (conversation_id, reason, opened_at) VALUES (%(conversation_id)s, %(reason)s, %(now)s)
+  ON CONFLICT (conversation_id, reason) WHERE closed_at IS NULL DO NOTHING RETURNING id)
+INSERT INTO audit (actor, action, entity, entity_id) SELECT %(actor)s, 'handoff.opened', 'handoffs', h.id FROM h
 """
 
 
 def hand_over(session: Session, conversation_id: int, reason: str, now: datetime) -> None:
-    """Ask staff to look at a conversation."""
-    run(session, _OPEN, conversation_id=conversation_id, reason=reason, now=now)
-    audit.record(
-        session,
-        audit.Actor("conversation", conversation_id),
-        "handed_over",
-        "conversations",
-        conversation_id,
-        reason=reason,
-    )
+    """Ask staff to look at a conversation, once for each reason until they have."""
+    actor = str(audit.Actor("conversation", conversation_id))
+    run(session, _OPEN, conversation_id=conversation_id, reason=reason, now=now, actor=actor)

@@ -161,11 +161,10 @@ def _settle_in(session: Session, vault: Vault, sender: Sender) -> Home:
 
 
 def store(
-    session: Session, vault: Vault, sender: Sender, external_id: str, body: bytes, sent_at: datetime | None = None
-) -> Home:
+    session: Session, at: Home, sender: Sender, external_id: str, body: bytes, sent_at: datetime | None = None
+) -> None:
     """Keep a message as it came, once per external id. Committing is the acknowledgement."""
     failpoints.reach("inbox.before_store")
-    at = home(session, vault, sender)
     run(
         session,
         _STORE,
@@ -177,7 +176,6 @@ def store(
         body=at.key.seal("inbox.body", at.conversation_id, body),
         sent_at=sent_at,
     )
-    return at
 
 
 def tell_time(session: Session, conversation_id: int, what: str) -> None:

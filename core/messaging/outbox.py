@@ -107,7 +107,6 @@ class Prompt(NamedTuple):
     """What an offer's choices meant, still sealed."""
 
     choices: bytes
-    is_newest: bool
 
 
 _OWE = """
@@ -129,7 +128,7 @@ WHERE o.id = ANY (ARRAY(
   SELECT h.id FROM outbox h WHERE h.status = 'due' AND h.due_at <= clock_timestamp() AND h.channel = ANY (%(channels)s)
     AND h.id = (SELECT e.id FROM outbox e WHERE e.address_id = h.address_id AND e.status IN ('due', 'sending')
                 ORDER BY e.id LIMIT 1)
-  ORDER BY h.id LIMIT %(limit)s FOR UPDATE SKIP LOCKED))
+  ORDER BY h.id LIMIT 1 FOR UPDATE SKIP LOCKED))
 RETURNING o.id, o.conversation_id, o.address_id, o.attempts, o.payload, o.channel
 """
 
@@ -137,7 +136,7 @@ _OPEN = """
 SELECT o.id, a.value, k.id AS key_id, k.wrapped
 FROM outbox o JOIN addresses a ON a.id = o.address_id
 JOIN conversations c ON c.id = o.conversation_id JOIN data_keys k ON k.id = c.data_key_id
-WHERE o.id = ANY (%(ids)s)
+WHERE o.id = %(id)s
 """
 
 _SETTLE = """
@@ -174,13 +173,10 @@ FROM outbox WHERE conversation_id = %(conversation_id)s AND address_id = %(addre
 ORDER BY seq NULLS LAST, id
 """
 
-_PROMPT = """
-SELECT choices, id = (SELECT max(id) FROM prompts WHERE conversation_id = %(conversation_id)s) AS is_newest
-FROM prompts WHERE conversation_id = %(conversation_id)s AND token = %(token)s
-"""
+_PROMPT = "SELECT choices FROM prompts WHERE conversation_id = %(conversation_id)s AND token = %(token)s"
 
 _NEWEST_PROMPT = """
-SELECT choices, true FROM (
+SELECT choices FROM (
   SELECT p.choices, p.expires_at FROM prompts p JOIN outbox o ON o.id = p.outbox_id
   WHERE p.conversation_id = %(conversation_id)s AND o.address_id = %(address_id)s AND p.sent_at <= %(received_at)s
   ORDER BY p.id DESC LIMIT 1) newest
@@ -220,22 +216,17 @@ def ask(
     )
 
 
-def claim(session: Session, vault: Vault, channels: list[str], limit: int = 8) -> list[tuple[str, Owed]]:
-    """Take what may go now, as (channel, message). Commit, then call the vendors, then `settle` each.
+def claim(session: Session, vault: Vault, channels: list[str]) -> tuple[str, Owed] | None:
+    """Take the next message that may go now, with its channel. Commit, then call the vendor, then `settle`.
 
-    Raises UniqueViolation when another sender was faster with an address: claim again.
+    Raises UniqueViolation when another sender was faster with its address: claim again.
     """
-    claimed = run(session, _CLAIM, lease=LEASE, channels=channels, limit=limit).fetchall()
-    if not claimed:
-        return []
-    where = {row.id: row for row in run(session, _OPEN, ids=[row.id for row in claimed])}
-    opened = []
-    for row in sorted(claimed, key=lambda row: row.id):
+    while (row := run(session, _CLAIM, lease=LEASE, channels=channels).fetchone()) is not None:
         try:
-            opened.append((row.channel, _opened(vault, row, where[row.id])))
+            return row.channel, _opened(vault, row, run(session, _OPEN, id=row.id).fetchone())
         except Unreadable:  # alone: whoever else is owed something must not wait for it
             _settle(session, row.id, row.attempts, Outcome("failed", error="unreadable"))
-    return opened
+    return None
 
 
 def _opened(vault: Vault, row: Any, home: Any) -> Owed:

@@ -5,6 +5,7 @@ from typing import NamedTuple
 from sqlalchemy import BigInteger, Column, ForeignKey, SmallInteger, Table, Text
 from sqlalchemy.orm import Session
 
+from core.compliance import audit
 from core.database import metadata, run
 
 personas = Table(
@@ -30,7 +31,7 @@ _PLAY = """
 INSERT INTO patient_addresses (address_id, patient_id, relationship)
 SELECT %(address_id)s, l.patient_id, l.relationship
 FROM personas p JOIN patient_addresses l ON l.address_id = p.address_id WHERE p.key = %(key)s
-ON CONFLICT DO NOTHING
+ON CONFLICT DO NOTHING RETURNING patient_id
 """
 
 
@@ -41,4 +42,5 @@ def every(session: Session) -> tuple[Persona, ...]:
 
 def play(session: Session, address_id: int, key: str) -> None:
     """Let an address speak for the patients of a persona; no effect where there is none of that name."""
-    run(session, _PLAY, address_id=address_id, key=key)
+    for (patient_id,) in run(session, _PLAY, address_id=address_id, key=key).fetchall():
+        audit.record(session, audit.SETUP, "patient.linked", "patients", patient_id, address=address_id)

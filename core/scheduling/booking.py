@@ -36,7 +36,7 @@ from core.messaging import inbox
 from core.scheduling import plans
 from core.scheduling.availability import Interval
 from core.scheduling.locks import lock
-from core.scheduling.slots import Asker, Slot, accepts, need
+from core.scheduling.slots import LEAD, Asker, Slot, accepts, need
 
 HOLD = timedelta(minutes=10)
 UNDO = timedelta(minutes=10)
@@ -93,7 +93,13 @@ appointments = Table(
     Index("appointments_patient_id_idx", "patient_id", postgresql_where=text("status IN ('booked', 'arrived')")),
     Index("appointments_expires_at_idx", "expires_at", postgresql_where=text("status = 'pending'")),
     Index("appointments_covers_id_idx", "covers_id", postgresql_where=text("status = 'pending'")),
-    Index("appointments_practitioner_id_idx", "practitioner_id"),
+    Index("appointments_conversation_id_idx", "conversation_id", postgresql_where=text("status = 'pending'")),
+    # What takes time now; years of past visits must not make the next booking slower.
+    Index(
+        "appointments_practitioner_id_idx",
+        "practitioner_id",
+        postgresql_where=text("status IN ('pending', 'booked', 'arrived')"),
+    ),
 )
 
 
@@ -131,11 +137,12 @@ VALUES (%(status)s, %(practitioner_id)s, %(patient_id)s, %(visit_type_id)s, %(lo
 ON CONFLICT DO NOTHING RETURNING id
 """
 
-# Its one hold; and the time of a visit just cancelled, where the same conversation wants that very time again.
+# The one hold of a conversation; and the time of a visit just cancelled, where its patient wants that very time again.
 _OWN_HOLDS = """
 SELECT id, practitioner_id, visit_type_id, location_id, lower(during) AS start, expires_at FROM appointments
-WHERE conversation_id = %(conversation_id)s AND status = 'pending'
-  AND (covers_id IS NULL OR (practitioner_id = %(practitioner_id)s AND blocked && tstzrange(%(start)s, %(end)s)))
+WHERE status = 'pending' AND ((covers_id IS NULL AND conversation_id = %(conversation_id)s)
+  OR (covers_id IS NOT NULL AND patient_id = %(patient_id)s
+      AND practitioner_id = %(practitioner_id)s AND blocked && tstzrange(%(start)s, %(end)s)))
 """
 
 _RELEASE = """
@@ -153,17 +160,16 @@ RETURNING id, practitioner_id, conversation_id, covers_id
 _DUE_FOR_SWEEP = "SELECT DISTINCT practitioner_id FROM appointments WHERE status = 'pending' AND expires_at <= %(now)s"
 
 _AHEAD = """
-SELECT id, practitioner_id, lower(during) AS start, during && tstzrange(%(start)s, %(end)s) AS overlaps, undo_until
-FROM appointments WHERE patient_id = %(patient_id)s AND status IN ('booked', 'arrived') AND upper(during) > %(now)s
-"""
-
-_CONFIRM = """
-UPDATE appointments SET status = 'booked', patient_id = %(patient_id)s, expires_at = NULL, undo_until = %(undo_until)s
-WHERE id = ANY (%(ids)s) AND status = 'pending' AND expires_at > %(now)s RETURNING id
+SELECT id, practitioner_id, lower(during) AS start, undo_until,
+       status <> 'pending' AND during && tstzrange(%(start)s, %(end)s) AS overlaps
+FROM appointments
+WHERE patient_id = %(patient_id)s AND upper(during) > %(now)s
+  AND (status IN ('booked', 'arrived') OR (status = 'pending' AND covers_id IS NOT NULL AND expires_at > %(now)s))
 """
 
 _FIND = """
-SELECT id, practitioner_id, patient_id, visit_type_id, location_id, status, undo_until, covers_id, lower(during) AS start
+SELECT id, practitioner_id, patient_id, visit_type_id, location_id, status, undo_until, lower(during) AS start,
+       upper(during) AS until
 FROM appointments WHERE id = %(id)s AND patient_id = ANY (%(patients)s) AND status <> 'pending'
 """
 
@@ -196,7 +202,7 @@ def hold(desk: Asker, slot: Slot, length: timedelta = HOLD) -> Hold:
     own = _own_holds(desk, slot)
     lock(desk.session, practitioners=[slot.practitioner_id, *(h.practitioner_id for h in own)])
     with _undone_if_refused(desk.session, own):
-        _drop(desk.session, own)
+        _drop(desk, own)
         until = desk.now + length
         hold_id = _take(desk, slot, status="pending", expires_at=until)
         failpoints.reach("hold.after_insert")
@@ -207,19 +213,18 @@ def hold(desk: Asker, slot: Slot, length: timedelta = HOLD) -> Hold:
 def book(desk: Asker, slot: Slot, patient_id: int) -> Booked:
     """Give `slot` to a patient, letting go of what this conversation held; or raise a Refusal and keep what was held.
 
-    A time that this conversation holds is simply confirmed. Booking what the patient has already is no error: see `Booked.already`.
+    Time off that was entered after a hold was made outranks the hold. Booking what the patient has already is no error: see `Booked.already`.
     """
-    own = _own_holds(desk, slot)
+    own = _own_holds(desk, slot, patient_id)
     lock(
         desk.session,
         patients=[patient_id],
         practitioners=[slot.practitioner_id, *(h.practitioner_id for h in own)],
     )
-    end = slot.start + desk.directory.visit_type[slot.visit_type_id].length
-    ahead = run(desk.session, _AHEAD, patient_id=patient_id, start=slot.start, end=end, now=desk.now).fetchall()
+    ahead = _ahead(desk, patient_id, slot.start, slot.start + desk.directory.visit_type[slot.visit_type_id].length)
     for visit in ahead:
-        if visit.practitioner_id == slot.practitioner_id and visit.start == slot.start:
-            _drop(desk.session, own)
+        if visit.overlaps and visit.practitioner_id == slot.practitioner_id and visit.start == slot.start:
+            _drop(desk, own)
             return Booked(visit.id, visit.undo_until or desk.now, already=True)
     if any(visit.overlaps for visit in ahead):
         raise PatientBusy
@@ -227,10 +232,16 @@ def book(desk: Asker, slot: Slot, patient_id: int) -> Booked:
         raise TooManyVisits
     with _undone_if_refused(desk.session, own):
         undo_until = desk.now + UNDO
-        visit_id = _confirm(desk, [h.id for h in own if _is_for(h, slot)], patient_id, undo_until)
-        _drop(desk.session, own)
-        if visit_id is None:
-            visit_id = _take(desk, slot, status="booked", patient_id=patient_id, undo_until=undo_until)
+        was_held = any(_is_for(h, slot) and h.expires_at > desk.now for h in own)
+        _drop(desk, own)
+        visit_id = _take(
+            desk,
+            slot,
+            status="booked",
+            patient_id=patient_id,
+            undo_until=undo_until,
+            lead=timedelta(0) if was_held else LEAD,
+        )
         record(desk.session, desk.actor, "visit.booked", "appointments", visit_id)
         return Booked(visit_id, undo_until)
 
@@ -240,9 +251,7 @@ def release(desk: Asker) -> None:
     own = run(desk.session, _RELEASE, conversation_id=desk.conversation_id).fetchall()
     if own:
         lock(desk.session, practitioners=[h.practitioner_id for h in own])
-        _drop(desk.session, own)
-        for held in own:
-            record(desk.session, desk.actor, "hold.released", "appointments", held.id)
+        _drop(desk, own)
 
 
 def cancel(desk: Asker, visit_id: int, patients: Iterable[int]) -> Cancelled:
@@ -269,12 +278,17 @@ def cancel(desk: Asker, visit_id: int, patients: Iterable[int]) -> Cancelled:
 
 
 def undo_cancel(desk: Asker, visit_id: int, patients: Iterable[int]) -> None:
-    """Let a cancelled visit stand again, or raise UndoOver. No effect on one that stands."""
+    """Let a cancelled visit stand again, or raise UndoOver, or PatientBusy when they booked something else meanwhile.
+
+    No effect on a visit that stands.
+    """
     visit = _locked_visit(desk, visit_id, patients)
     if visit.status != "cancelled":
         return
     if visit.undo_until is None or visit.undo_until <= desk.now or visit.start <= desk.now:
         raise UndoOver
+    if any(other.overlaps for other in _ahead(desk, visit.patient_id, visit.start, visit.until)):
+        raise PatientBusy
     run(desk.session, _DROP_COVER, id=visit.id)
     _sweep(desk.session, [visit.practitioner_id], desk.now)
     if run(desk.session, _RESTORE, id=visit.id).rowcount == 0:
@@ -310,6 +324,7 @@ def _take(
     patient_id: int | None = None,
     expires_at: datetime | None = None,
     undo_until: datetime | None = None,
+    lead: timedelta = LEAD,
 ) -> int:
     """Insert what takes time, under the practitioner's lock, if the rules offer it and nobody was faster."""
     _sweep(desk.session, [slot.practitioner_id], desk.now)
@@ -317,7 +332,7 @@ def _take(
     plan = plans.load(desk.session, [slot.practitioner_id], window, desk.now, desk.conversation_id)[
         slot.practitioner_id
     ]
-    free = accepts(desk.directory, plan, slot, desk.now)
+    free = accepts(desk.directory, plan, slot, desk.now, lead)
     if free is None:
         raise SlotTaken
     zone = desk.directory.location[slot.location_id].zone
@@ -348,13 +363,9 @@ def _take(
     return taken
 
 
-def _confirm(desk: Asker, holds: list[int], patient_id: int, undo_until: datetime) -> int | None:
-    """Make a visit of a hold; None where there is none, or it has run out and may have been swept meanwhile."""
-    if not holds:
-        return None
-    confirmed = run(desk.session, _CONFIRM, ids=holds, patient_id=patient_id, undo_until=undo_until, now=desk.now)
-    row = confirmed.fetchone()
-    return None if row is None else int(row.id)
+def _ahead(desk: Asker, patient_id: int, start: datetime, end: datetime) -> list[Any]:
+    """What a patient has ahead, times kept for an undo included, and which visits overlap with `start` to `end`."""
+    return run(desk.session, _AHEAD, patient_id=patient_id, start=start, end=end, now=desk.now).fetchall()
 
 
 def _known(desk: Asker, slot: Slot) -> bool:
@@ -366,7 +377,7 @@ def _known(desk: Asker, slot: Slot) -> bool:
     )
 
 
-def _own_holds(desk: Asker, slot: Slot) -> list[Any]:
+def _own_holds(desk: Asker, slot: Slot, patient_id: int | None = None) -> list[Any]:
     if not _known(desk, slot):
         raise SlotTaken
     blocked = _blocked(desk, slot)
@@ -374,6 +385,7 @@ def _own_holds(desk: Asker, slot: Slot) -> list[Any]:
         desk.session,
         _OWN_HOLDS,
         conversation_id=desk.conversation_id,
+        patient_id=patient_id,
         practitioner_id=slot.practitioner_id,
         start=blocked.start,
         end=blocked.end,
@@ -390,9 +402,11 @@ def _is_for(held: Any, slot: Slot) -> bool:
     return Slot(held.practitioner_id, held.visit_type_id, held.location_id, held.start) == slot
 
 
-def _drop(session: Session, holds: list[Any]) -> None:
+def _drop(desk: Asker, holds: list[Any]) -> None:
     if holds:
-        run(session, _DROP, ids=[held.id for held in holds])
+        run(desk.session, _DROP, ids=[held.id for held in holds])
+    for held in holds:
+        record(desk.session, desk.actor, "hold.released", "appointments", held.id)
 
 
 def _undone_if_refused(session: Session, own: list[Any]) -> AbstractContextManager[Any]:

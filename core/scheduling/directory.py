@@ -7,7 +7,7 @@ from datetime import time, timedelta
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import select, update
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from core.people.organization import locations, opening_hours, organization
@@ -179,11 +179,6 @@ def load(session: Session, language: str = "en") -> Directory:
         opens=min((row.local_start for row in hours), default=time(0)),
         closes=_latest(row.local_end for row in hours),
     )
-
-
-def touch(session: Session) -> None:
-    """Tell every process that the directory has changed."""
-    session.execute(update(organization).values(directory_version=organization.c.directory_version + 1))
 
 
 def _latest(ends: Iterable[time]) -> time:

@@ -23,12 +23,13 @@ _TIME_OFF = """
 SELECT practitioner_id, lower(during), upper(during)
 FROM time_off WHERE practitioner_id = ANY (%(ids)s) AND during && tstzrange(%(start)s, %(end)s)
 """
-# A hold that has run out blocks nobody, even before it is swept; one's own hold does not block oneself.
+# A hold that has run out blocks nobody, even before it is swept; a conversation's own hold does not block itself.
 _BUSY = """
 SELECT practitioner_id, lower(blocked), upper(blocked), seat FROM appointments
 WHERE practitioner_id = ANY (%(ids)s) AND status IN ('pending', 'booked', 'arrived') AND NOT overbooked
   AND blocked && tstzrange(%(start)s, %(end)s)
-  AND (expires_at IS NULL OR (expires_at > %(now)s AND conversation_id IS DISTINCT FROM %(conversation_id)s))
+  AND (expires_at IS NULL OR expires_at > %(now)s)
+  AND (status <> 'pending' OR covers_id IS NOT NULL OR conversation_id IS DISTINCT FROM %(conversation_id)s)
 """
 _SEATS = "SELECT id, seats FROM practitioners WHERE id = ANY (%(ids)s)"
 _ZONES = "SELECT id, zone FROM locations"

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from core.compliance.audit import SETUP, Actor
 from core.scheduling import availability, plans
-from core.scheduling.availability import Interval, Need, Plan
+from core.scheduling.availability import FreeStart, Interval, Need, Plan
 from core.scheduling.directory import Directory, Practitioner, VisitType
 from core.scheduling.wishes import When
 
@@ -129,9 +129,9 @@ def nearest(asker: Asker, wanted: Wanted, to: datetime, limit: int = 3) -> tuple
     return ()
 
 
-def accepts(directory: Directory, plan: Plan, slot: Slot, now: datetime) -> availability.FreeStart | None:
-    """Whether this slot may be taken now, and on which seat."""
-    if not now + LEAD <= slot.start < now + HORIZON:
+def accepts(directory: Directory, plan: Plan, slot: Slot, now: datetime, lead: timedelta = LEAD) -> FreeStart | None:
+    """Whether this slot may be taken now, and on which seat. What was held in time needs no `lead` any more."""
+    if not now + lead <= slot.start < now + HORIZON:
         return None
     practitioner = directory.practitioner.get(slot.practitioner_id)
     if practitioner is None or not practitioner.is_active or slot.visit_type_id not in practitioner.visit_types:

@@ -1,13 +1,18 @@
 """A channel whose vendor is a list: it does what the test says, and remembers what it was given."""
 
+import sys
 import threading
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import NamedTuple
 
 from bot.messages import Inbound, Manner, Payload
 from channels import Channel
+from channels.delivery import deliver_next
+from core.config import load_settings
+from core.database import open_engine
 from core.messaging.outbox import Outcome, Owed
 from core.scheduling.directory import Directory
 
@@ -31,6 +36,7 @@ class Recording:
     hear: Callable[[str], None] = lambda _text: None
     in_flight: dict[str, int] = field(default_factory=dict)
     most_in_flight: int = 0  # at one address
+    ledger: Path | None = None  # a file of what went out, for a vendor whose sender dies
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def will(self, *outcomes: BaseException | None) -> None:
@@ -57,6 +63,9 @@ class Recording:
             self.most_in_flight = max(self.most_in_flight, self.in_flight[owed.address])
             self.calls.append(Call(owed.address, payload.reply.says[0].key, owed.id))
             trouble = self.script.popleft() if self.script else None
+            if self.ledger is not None:
+                with self.ledger.open("a") as file:
+                    file.write(f"{self.calls[-1].key}\n")
         try:
             if trouble is not None:
                 raise trouble
@@ -64,3 +73,17 @@ class Recording:
         finally:
             with self._lock:
                 self.in_flight[owed.address] -= 1
+
+
+def main(ledger: Path) -> None:
+    """Send all that may go now, as a process of its own; each text that goes out is a line of the ledger."""
+    settings = load_settings()
+    vendor = Recording(ledger=ledger)
+    engine = open_engine(settings.database_url, pool_size=1)
+    while deliver_next(engine, settings.vault, Directory(), vendor.channels):
+        pass
+    engine.dispose()
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

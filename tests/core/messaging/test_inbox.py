@@ -18,7 +18,9 @@ SENDER = Sender("recording", "desk", "+12075550100")
 
 def store(practice: Practice, id: str, sender: Sender = SENDER, text: bytes = b"hello") -> Home:
     with transaction(practice.engine) as session:
-        return inbox.store(session, practice.vault, sender, id, text)
+        home = inbox.home(session, practice.vault, sender)
+        inbox.store(session, home, sender, id, text)
+        return home
 
 
 def count(practice: Practice, table: str) -> int:

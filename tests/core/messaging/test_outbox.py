@@ -27,8 +27,14 @@ def ben(practice: Practice) -> Person:
 
 
 def claim(practice: Practice, limit: int = 8) -> list[Owed]:
-    with transaction(practice.engine) as session:
-        return [owed for _, owed in outbox.claim(session, practice.vault, [CHANNEL], limit)]
+    """What `limit` senders get that look one after the other."""
+    claimed = []
+    for _ in range(limit):
+        with transaction(practice.engine) as session:
+            found = outbox.claim(session, practice.vault, [CHANNEL])
+        if found is not None:
+            claimed.append(found[1])
+    return claimed
 
 
 def settle(practice: Practice, owed: Owed, outcome: Outcome) -> None:
@@ -166,9 +172,8 @@ def test_what_cannot_be_read_any_more_fails_alone(practice: Practice, amy: Perso
     practice.sql(f"UPDATE outbox SET {damage}")  # noqa: S608
     amy.owe("second", seq=2)
     ben.owe("hello")
-    assert [owed.address for owed in claim(practice)] == ["ben"]
+    assert [owed.address for owed in claim(practice)] == ["amy", "ben"]
     assert practice.sql("SELECT status, error FROM outbox ORDER BY id LIMIT 1") == [("failed", "unreadable")]
-    assert [owed.address for owed in claim(practice)] == ["amy"]
 
 
 def test_what_a_reader_has_shown_is_sent(practice: Practice) -> None:

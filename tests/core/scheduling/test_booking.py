@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -55,7 +56,7 @@ def status(practice: Practice, visit: int) -> str:
 
 
 @contextmanager
-def meanwhile(practice: Practice, act: Any, *arguments: Any) -> Iterator["Future[Any]"]:
+def meanwhile(practice: Practice, act: Any, *arguments: Any) -> Iterator[Future[Any]]:
     """`act` begins and comes to wait for a lock that we hold; the block then goes on."""
     with ThreadPoolExecutor(1) as pool:
         doing = pool.submit(act, *arguments)
@@ -140,11 +141,28 @@ class TestHolding:
 
 class TestBooking:
     def test_a_held_time_is_confirmed(self, practice: Practice, amy: Person) -> None:
-        held = amy.hold(practice.slot("10:00"))
+        amy.hold(practice.slot("10:00"))
         booked = amy.book(practice.slot("10:00"))
-        assert booked == booking.Booked(held.id, undo_until=practice.now + minutes(10))
+        assert booked == booking.Booked(booked.id, undo_until=practice.now + minutes(10))
         practice.wait(hours=1)
         assert not is_free(practice.slot("10:00", day=MONDAY), practice)
+
+    def test_time_off_that_came_after_the_hold_outranks_it(self, practice: Practice, amy: Person) -> None:
+        amy.hold(practice.slot("15:00"))
+        practice.sql(
+            "INSERT INTO time_off (practitioner_id, during) VALUES (%(doctor)s, tstzrange(%(start)s, %(end)s))",
+            doctor=practice.lee,
+            start=at("14:00"),
+            end=at("17:00"),
+        )
+        with pytest.raises(SlotTaken):
+            amy.book(practice.slot("15:00"))
+
+    def test_a_time_held_early_enough_may_be_confirmed_late(self, practice: Practice, amy: Person) -> None:
+        practice.now = at("09:35")
+        amy.hold(practice.slot("10:05"))
+        practice.wait(minutes=9)
+        assert not amy.book(practice.slot("10:05")).already
 
     def test_booking_another_time_lets_go_of_the_held_one(self, practice: Practice, amy: Person) -> None:
         amy.hold(practice.slot("10:00"))
@@ -249,14 +267,19 @@ class TestBooking:
         ]
 
     def test_every_step_leaves_a_line_in_the_audit(self, practice: Practice, amy: Person) -> None:
-        amy.hold(practice.slot("15:00"))
+        hold = amy.hold(practice.slot("15:00")).id
         visit = amy.book(practice.slot("15:00")).id
         amy.cancel(visit)
         amy.undo_cancel(visit)
         lines = practice.sql("SELECT action, entity_id, actor FROM audit WHERE entity = 'appointments' ORDER BY id")
         actor = f"conversation:{amy.home.conversation_id}"
-        steps = ("hold.made", "visit.booked", "visit.cancelled", "visit.restored")
-        assert lines == [(step, visit, actor) for step in steps]
+        assert lines == [
+            ("hold.made", hold, actor),
+            ("hold.released", hold, actor),
+            ("visit.booked", visit, actor),
+            ("visit.cancelled", visit, actor),
+            ("visit.restored", visit, actor),
+        ]
 
 
 class TestCancelling:
@@ -294,6 +317,31 @@ class TestCancelling:
         amy.cancel(amy.book(practice.slot("15:00")).id)
         amy.book(practice.slot("15:10"))
         assert is_free(practice.slot("14:40"), practice)
+
+    def test_a_sister_on_the_same_phone_does_not_get_the_kept_time(self, practice: Practice, amy: Person) -> None:
+        sister = replace(practice.person("sister"), home=amy.home)
+        visit = amy.book(practice.slot("15:00")).id
+        amy.cancel(visit)
+        with pytest.raises(SlotTaken):
+            sister.book(practice.slot("15:00"))
+        amy.undo_cancel(visit)
+        assert status(practice, visit) == "booked"
+
+    def test_undo_never_gives_a_patient_two_visits_at_once(self, practice: Practice, amy: Person) -> None:
+        visit = amy.book(practice.slot("15:00")).id
+        amy.cancel(visit)
+        amy.book(practice.slot("15:10", doctor=practice.kim))
+        with pytest.raises(PatientBusy):
+            amy.undo_cancel(visit)
+        assert status(practice, visit) == "cancelled"
+
+    def test_kept_times_count_among_those_a_patient_may_have(self, practice: Practice, amy: Person) -> None:
+        for hour in range(13, 13 + 3):
+            amy.cancel(amy.book(practice.slot(f"{hour}:00", day=MONDAY + timedelta(days=1))).id)
+        for day in range(2, 2 + booking.MOST_UPCOMING - 3):
+            amy.book(practice.slot("12:00", day=MONDAY + timedelta(days=day)))
+        with pytest.raises(TooManyVisits):
+            amy.book(practice.slot("12:00", day=MONDAY + timedelta(days=20)))
 
     def test_afterwards_undo_is_over(self, practice: Practice, amy: Person) -> None:
         visit = amy.book(practice.slot("15:00")).id

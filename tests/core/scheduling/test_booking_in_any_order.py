@@ -48,24 +48,26 @@ class Model:
 
     def taken(self) -> Iterator[Visit]:
         """What blocks somebody now."""
-        yield from (hold for hold in self.holds if hold.until and hold.until > self.now)
+        yield from self.taken_holds()
         yield from (visit for visit in self.visits.values() if visit.status == "booked")
 
+    def taken_holds(self) -> Iterator[Visit]:
+        """Times that are kept for somebody now."""
+        yield from (hold for hold in self.holds if hold.until and hold.until > self.now)
+
     def hold(self, owner: int, slot: Slot) -> None:
-        self._take(owner, slot)
+        self._take(owner, slot, booking=False)
         self.holds.append(Visit(owner, slot, self._end(slot), self.now + TEN_MINUTES))
 
     def book(self, owner: int, slot: Slot) -> bool:
         """Whether it is a new visit."""
         mine = [v for v in self.visits.values() if v.owner == owner and v.status == "booked" and v.end > self.now]
         if any(visit.slot.start == slot.start for visit in mine):
-            self.holds = [hold for hold in self.holds if not self._is_replaced(hold, owner, slot)]
+            self._let_go(owner, slot, booking=True)
             return False
         if any(visit.overlaps(slot, self._end(slot)) for visit in mine):
             raise PatientBusy
-        if not any(h.owner == owner and h.slot == slot and h in self.taken() for h in self.holds):
-            self._take(owner, slot)
-        self.holds = [hold for hold in self.holds if not self._is_replaced(hold, owner, slot)]
+        self._take(owner, slot, booking=True)
         return True
 
     def booked(self, owner: int, slot: Slot, id: int) -> None:
@@ -90,6 +92,9 @@ class Model:
             return
         if visit.until is None or visit.until <= self.now or visit.slot.start <= self.now:
             raise UndoOver
+        mine = [v for v in self.visits.values() if v.owner == visit.owner and v.status == "booked"]
+        if any(other.overlaps(visit.slot, visit.end) for other in mine):
+            raise PatientBusy
         self.holds = [hold for hold in self.holds if hold.covers != id]
         if any(other.overlaps(visit.slot, visit.end) for other in self.taken()):
             raise UndoOver
@@ -103,17 +108,23 @@ class Model:
             raise UndoOver
         visit.status, visit.until = "cancelled", None
 
-    def _take(self, owner: int, slot: Slot) -> None:
+    def _take(self, owner: int, slot: Slot, *, booking: bool) -> None:
         end = self._end(slot)
-        others = [other for other in self.taken() if not self._is_replaced(other, owner, slot)]
-        if slot.start < self.now + LEAD or any(other.overlaps(slot, end) for other in others):
+        others = [other for other in self.taken() if not self._makes_way(other, owner, slot, booking)]
+        was_held = booking and any(h.owner == owner and h.slot == slot and not h.covers for h in self.taken_holds())
+        too_soon = slot.start < self.now + (timedelta(0) if was_held else LEAD)
+        if too_soon or any(other.overlaps(slot, end) for other in others):
             raise SlotTaken
-        self.holds = [hold for hold in self.holds if not self._is_replaced(hold, owner, slot)]
+        self._let_go(owner, slot, booking=booking)
 
-    def _is_replaced(self, hold: Visit, owner: int, slot: Slot) -> bool:
-        """One's hold, and the kept time of one's cancelled visit, make way for what one wants now."""
-        is_own = hold.status == "pending" and hold.owner == owner
-        return is_own and (hold.covers is None or hold.overlaps(slot, self._end(slot)))
+    def _let_go(self, owner: int, slot: Slot, *, booking: bool) -> None:
+        self.holds = [hold for hold in self.holds if not self._makes_way(hold, owner, slot, booking)]
+
+    def _makes_way(self, hold: Visit, owner: int, slot: Slot, booking: bool) -> bool:
+        """One's hold makes way for what one wants now; so does the kept time of one's cancelled visit for a booking."""
+        if hold.status != "pending" or hold.owner != owner:
+            return False
+        return hold.covers is None or (booking and hold.overlaps(slot, self._end(slot)))
 
     def _end(self, slot: Slot) -> datetime:
         return slot.start + self.length(slot)

@@ -166,7 +166,7 @@ class TestCost:
             for n in range(98):
                 add_practitioner(session, f"No{n}", practice.place, (practice.check,))
         practice.changed()
-        assert questions(practice) == with_two <= 7
+        assert questions(practice) == with_two <= 8
 
 
 def questions(practice: Practice) -> int:

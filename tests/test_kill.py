@@ -1,0 +1,124 @@
+"""SIGKILL at every named place: what was begun is undone or finished, and nobody is answered twice."""
+
+import re
+import signal
+import subprocess
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from channels.delivery import deliver_next
+from core.database import transaction
+from frontdesk import verify
+from frontdesk.ticks import tick
+from frontdesk.worker import Worker
+from tests.factories import Person, Practice
+from tests.fakes.recording import CHANNEL, Recording
+from tests.processes import ROOT, start
+
+INBOX = ["inbox.before_store", "inbox.after_commit"]
+TURN = [
+    "turn.after_lock",
+    "turn.before_dialog",
+    "hold.after_insert",
+    "turn.before_write",
+    "outbox.before_insert",
+    "turn.before_commit",
+]
+SEND = ["send.after_claim", "send.before_settle"]
+
+
+def died(process: "subprocess.Popen[bytes]") -> bool:
+    """Whether it was killed, and did not end otherwise."""
+    return process.wait(30) == -signal.SIGKILL
+
+
+def leases_run_out(practice: Practice) -> None:
+    """A test does not wait half a minute. Waits for the locks of the dead, which the server lets go of by itself."""
+    practice.sql("UPDATE conversations SET leased_until = '-infinity'")
+    practice.sql("UPDATE outbox SET leased_until = '-infinity' WHERE status = 'sending'")
+
+
+def answered(practice: Practice) -> int:
+    """How many messages another worker finds to answer."""
+    worker = Worker(practice.engine, practice.vault)
+    return worker.answer_waiting() + worker.retry_failed() + worker.retry_failed()
+
+
+def verified(practice: Practice) -> bool:
+    with transaction(practice.engine) as session:
+        found = verify.check(session, practice.vault)
+    assert not any(finding.broken for finding in found.values()), verify.report(found)
+    return True
+
+
+@pytest.fixture
+def amy(practice: Practice) -> Person:
+    practice.start_clock()
+    return practice.newcomer("amy")
+
+
+@pytest.mark.parametrize("failpoint", TURN)
+def test_a_worker_killed_in_the_middle_of_a_turn_leaves_nothing_and_the_next_one_answers_once(
+    practice: Practice, amy: Person, failpoint: str
+) -> None:
+    amy.tap(amy.offer(practice.slot("14:00")))
+
+    assert died(start(practice.engine, "frontdesk", "worker", failpoint=f"{failpoint}:kill"))
+    assert amy.answers == ["booking.offer"]
+    assert practice.sql("SELECT count(*) FROM appointments") == [(0,)]
+    assert answered(practice) == 0  # the lease of the dead still holds
+
+    leases_run_out(practice)
+    assert answered(practice) == 1
+    assert len(amy.answers) == 2
+    assert practice.sql("SELECT status, conversation_id FROM appointments") == [("pending", amy.home.conversation_id)]
+    assert practice.sql("SELECT attempts FROM conversations") == [(0,)]
+    assert verified(practice)
+
+
+@pytest.mark.parametrize("failpoint", INBOX)
+def test_a_web_process_killed_before_it_said_thanks_is_sent_the_message_again(
+    practice: Practice, failpoint: str
+) -> None:
+    message = ("tests.fakes.web_process", "amy", "message-1", "hello")
+    assert died(start(practice.engine, *message, failpoint=f"{failpoint}:kill"))
+    assert start(practice.engine, *message).wait(30) == 0
+    assert practice.sql("SELECT count(*) FROM inbox") == [(1,)]
+    assert answered(practice) == 1
+    assert practice.sql("SELECT count(*) FROM outbox") == [(1,)]
+    assert verified(practice)
+
+
+@pytest.mark.parametrize(("failpoint", "delivered"), [(SEND[0], []), (SEND[1], ["first"])])
+def test_a_sender_killed_at_work_leaves_an_unknown_and_sends_nothing_twice(
+    practice: Practice, tmp_path: Path, failpoint: str, delivered: list[str]
+) -> None:
+    amy = practice.person("amy", CHANNEL)
+    amy.owe("first", 1)
+    amy.owe("second", 2)
+    ledger = tmp_path / "ledger"
+    ledger.touch()
+    vendor = Recording(ledger=ledger)
+    send = partial(deliver_next, practice.engine, practice.vault, practice.directory, vendor.channels)
+
+    assert died(start(practice.engine, "tests.fakes.recording", str(ledger), failpoint=f"{failpoint}:kill"))
+    assert not send()  # the second one waits until the first is settled
+    leases_run_out(practice)
+    tick(practice.engine, "expire_sends")
+    assert send()
+    assert not send()
+    assert ledger.read_text().split() == [*delivered, "second"]
+    assert practice.sql("SELECT status FROM outbox ORDER BY seq") == [("unknown",), ("sent",)]
+    assert verified(practice)
+
+
+def test_every_failpoint_of_the_code_is_tried_here() -> None:
+    sources = (
+        path
+        for folder in ("core", "bot", "channels", "frontdesk", "webhooks")
+        for path in (ROOT / folder).rglob("*.py")
+    )
+    named = {name for path in sources for name in re.findall(r'failpoints\.reach\("([\w.]+)"\)', path.read_text())}
+    assert named == {*INBOX, *TURN, *SEND}
