@@ -88,9 +88,11 @@ $(STAMPS)/uv: requirements-uv.lock $(STAMPS)/venv
 # install,<file of requirements>: exactly what the file names, then the project itself as it stands here.
 define install
 	@echo "Installing what $(1) names ..."
-	@if [ -x $(BIN)/uv ]; then pip="$(BIN)/uv pip install --python $(BIN)/python"; \
-		else pip="$(BIN)/python -m pip install --disable-pip-version-check"; fi; \
-	$$pip --quiet --require-hashes -r $(1) && $$pip --quiet --no-deps --no-build-isolation --editable .
+	@[ -w "$$HOME" ] || export UV_NO_CACHE=1; \
+	for pip in "$(BIN)/uv pip install --python $(BIN)/python" "$(BIN)/python -m pip install --disable-pip-version-check"; do \
+		if [ -x $${pip%% *} ] && $$pip --quiet --require-hashes -r $(1) \
+			&& $$pip --quiet --no-deps --no-build-isolation --editable .; then exit 0; fi; \
+	done; exit 1
 	@touch $@
 endef
 

@@ -23,13 +23,6 @@ _points = _parse(os.environ.get("FAILPOINT", ""))
 _visits: dict[str, int] = {}
 
 
-def arm(setting: str) -> None:
-    """Replace what is set, in the form of the environment's FAILPOINT. For tests within one process."""
-    _points.clear()
-    _visits.clear()
-    _points.update(_parse(setting))
-
-
 def reach(name: str) -> None:
     """Die or raise here when FAILPOINT says so: `name:kill` is a SIGKILL, `name:raise` an exception, `:N` on the Nth visit."""
     if not _points or name not in _points:

@@ -9,29 +9,31 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, TextIO
 
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine
 
 from bot.messages import by_digit
 from bot.texts import say
 from core import clock
 from core.config import Settings
 from core.database import open_engine, transaction
-from core.people.organization import organization
 from core.scheduling import directory
 from core.scheduling.directory import Directory
 from frontdesk import transcripts
 from frontdesk.errors import CannotRun
+from frontdesk.moving_in import require_clinic
 from frontdesk.terminal import Answer, Terminal
 from frontdesk.transcripts import Line
 
 
 def run(options: argparse.Namespace, settings: Settings) -> None:
     """Chat until the script or the input ends."""
+    require_clinic(settings.database_url)
     engine = open_engine(settings.database_url, pool_size=4)
     clinic = _clinic(engine)
-    if options.now is not None:
-        _set_clock(engine, clinic, options.now)
+    _check_now(options.now, clinic)
     try:
+        if options.now is not None:
+            _set_clock(engine, clinic, options.now)
         address = options.address or f"guest-{secrets.token_hex(4)}"
         _talk(Terminal(engine, settings.vault, address, options.channel), options, clinic)
     finally:
@@ -109,14 +111,15 @@ def _typed() -> Iterator[str]:
 
 def _clinic(engine: Engine) -> Directory:
     with transaction(engine) as session:
-        if session.execute(select(organization.c.id)).first() is None:
-            raise CannotRun("This database holds no clinic yet: `frontdesk demo` makes one to try.")
         return directory.load(session)
 
 
-def _set_clock(engine: Engine, clinic: Directory, moment: datetime) -> None:
-    if not clinic.organization.is_demo:
+def _check_now(moment: datetime | None, clinic: Directory) -> None:
+    if moment is not None and not clinic.organization.is_demo:
         raise CannotRun("--now works with the demo clinic only: the clock of a real clinic is everybody's.")
+
+
+def _set_clock(engine: Engine, clinic: Directory, moment: datetime) -> None:
     aware = moment if moment.tzinfo else moment.replace(tzinfo=clinic.zone)
     with transaction(engine) as session:
         clock.set_now(session, aware)

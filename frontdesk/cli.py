@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import signal
 import sys
 import traceback
 from collections.abc import Callable, Iterator
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from core.config import Settings, SettingsError, load_settings
 from frontdesk import lifeline
-from frontdesk.errors import CannotRun
+from frontdesk.errors import CannotRun, about_database
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -32,8 +33,16 @@ class Command(NamedTuple):
 def main(arguments: list[str] | None = None) -> None:
     """Run one subcommand and exit; whatever stops it is said in one sentence."""
     lifeline.follow()
+    _let_signals_interrupt()
     options = _parser().parse_args(arguments)
     sys.exit(_run(options))
+
+
+def _let_signals_interrupt() -> None:
+    """SIGTERM and the terminal's end are like Ctrl-C: what was begun is tidied up. `nohup` has its way."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, signal.default_int_handler)
 
 
 def _no_arguments(_parser: argparse.ArgumentParser) -> None:
@@ -51,8 +60,10 @@ def _process(name: str) -> Callable[[argparse.Namespace, Settings], None]:
 
     def run(_options: argparse.Namespace, settings: Settings) -> None:
         from frontdesk.embedded_postgres import database_url
+        from frontdesk.moving_in import require_clinic
 
         with database_url(settings) as url:
+            require_clinic(url)
             import_module(f"frontdesk.{name}").main(settings.model_copy(update={"database_url": url}))
 
     return run
@@ -104,6 +115,11 @@ def _chat(options: argparse.Namespace, settings: Settings) -> None:
 
 def _understand_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--clinic", action="store_true", help="know the names of this clinic, and not just specialties")
+    parser.epilog = (
+        "Fields of a line: id, text, and where known lang, reference (the moment, in local time), asked (name, birth_date "
+        "or contact: the open question), previous_prompt (booking.name, booking.birth_date or booking.contact do the same; "
+        "any other text is the sentence that went before and changes nothing), opens, closes, region."
+    )
 
 
 def _understand(options: argparse.Namespace, settings: Settings) -> None:
@@ -120,11 +136,13 @@ def _understand(options: argparse.Namespace, settings: Settings) -> None:
 
 
 def _verify(_options: argparse.Namespace, settings: Settings) -> int:
-    from core.database import transaction
+    from core.database import run, transaction
     from frontdesk import verify
+    from frontdesk.embedded_postgres import database_url
 
-    with _ready_database(settings) as (ready, engine), transaction(engine) as session:
-        found = verify.check(session, ready.vault)
+    with database_url(settings) as url, _engine(url) as engine, transaction(engine) as session:
+        run(session, "SET TRANSACTION READ ONLY")
+        found = verify.check(session, settings.vault)
     print(verify.report(found))
     return 1 if any(finding.broken for finding in found.values()) else 0
 
@@ -132,29 +150,33 @@ def _verify(_options: argparse.Namespace, settings: Settings) -> int:
 @contextmanager
 def _ready_database(settings: Settings) -> Iterator[tuple[Settings, "Engine"]]:
     """The database at this version's schema; on a laptop with the demo clinic, so that every command works by itself."""
-    from core.database import migrate, open_engine
-    from frontdesk import demo
     from frontdesk.embedded_postgres import database_url
+    from frontdesk.moving_in import prepare
 
     with database_url(settings) as url:
         if not settings.database_url:
-            migrate(url)
-            demo.load_if_empty(settings, url)
-        engine = open_engine(url, pool_size=4)
-        try:
+            prepare(settings, url)
+        with _engine(url) as engine:
             yield settings.model_copy(update={"database_url": url}), engine
-        finally:
-            engine.dispose()
+
+
+@contextmanager
+def _engine(url: str) -> Iterator["Engine"]:
+    from core.database import open_engine
+
+    engine = open_engine(url, pool_size=4)
+    try:
+        yield engine
+    finally:
+        engine.dispose()
 
 
 def _demo(_options: argparse.Namespace, settings: Settings) -> None:
-    from core.database import migrate
-    from frontdesk import demo
     from frontdesk.embedded_postgres import database_url
+    from frontdesk.moving_in import prepare
 
     with database_url(settings) as url:
-        migrate(url)
-        made = demo.load_if_empty(settings, url)
+        made = prepare(settings, url)
     print("The demo clinic is ready." if made else "This database holds a clinic already; it was left as it is.")
 
 
@@ -183,6 +205,7 @@ def _run(options: argparse.Namespace) -> int:
     settings = None
     try:
         settings = load_settings()
+        _set_up_logs(options.command, settings)
         return COMMANDS[options.command].run(options, settings) or 0
     except (SettingsError, CannotRun) as known:
         print(known, file=sys.stderr)
@@ -190,10 +213,23 @@ def _run(options: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         return INTERRUPTED
     except Exception as unexpected:
+        if settings is not None and (sentence := about_database(unexpected, settings.database_url)):
+            print(sentence, file=sys.stderr)
+            return KNOWN_ERROR
         if settings is None or settings.log_level == "debug":
             raise
         print(_apology(options.command, unexpected, settings.var_dir / "frontdesk.log"), file=sys.stderr)
         return 1
+
+
+def _set_up_logs(command: str, settings: Settings) -> None:
+    """Logs for every command: a chat's are not to disturb it. `run` prints, and others log; it is not to wait for this."""
+    if command == "run":
+        return
+    from core import logs
+
+    quietly = command == "chat" and settings.log_level == "info"
+    logs.set_up(command, "warning" if quietly else settings.log_level)
 
 
 def _apology(command: str, unexpected: Exception, log: Path) -> str:

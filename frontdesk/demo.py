@@ -3,7 +3,7 @@
 from datetime import date, time, timedelta
 from typing import Any
 
-from sqlalchemy import Engine, insert, select
+from sqlalchemy import Engine, insert, select, text
 from sqlalchemy.orm import Session
 
 from channels import terminal
@@ -12,7 +12,7 @@ from core import clock
 from core.compliance.audit import SETUP
 from core.config import Settings
 from core.crypto import Vault
-from core.database import open_engine, transaction
+from core.database import open_engine, run, transaction
 from core.messaging import inbox
 from core.messaging.inbox import Sender
 from core.people import identities, patients
@@ -90,25 +90,48 @@ PERSONAS: list[tuple[str, str, str, list[tuple[str, date, str]], str | None]] = 
     ("ben", "Ben, a known patient", "+12075550103", [("Ben Okonkwo", date(1971, 6, 8), "self")], None),
 ]  # fmt: skip
 
+# One loader at a time: the next one waits as long as that takes, and finds the clinic there.
+_KEY = 0x64656D6F
+_LOCK = "SELECT pg_advisory_xact_lock(%(key)s)"
+_WAIT = "SET LOCAL lock_timeout = '60s'; SET LOCAL statement_timeout = '60s'"
+
 
 def load_if_empty(settings: Settings, url: str) -> bool:
     """Fill a database that holds no clinic yet; returns whether it did."""
     engine = open_engine(url, pool_size=1)
-    with transaction(engine) as session:
-        if session.execute(select(organization.c.id)).first() is not None:
-            return False
-    load(engine, settings.vault)
-    engine.dispose()
+    try:
+        with transaction(engine) as session:
+            session.execute(text(_WAIT))
+            run(session, _LOCK, key=_KEY)
+            if session.execute(select(organization.c.id)).first() is not None:
+                return False
+            _load(session, settings.vault)
+    finally:
+        engine.dispose()
     return True
 
 
 def load(engine: Engine, vault: Vault) -> None:
     """Make the demo clinic and the people one can play."""
     with transaction(engine) as session:
-        _make_clinic(session)
-    with transaction(engine) as session:
-        for place, persona in enumerate(PERSONAS):
-            _make_persona(session, vault, place, *persona)
+        _load(session, vault)
+
+
+def set_clock_right(url: str) -> None:
+    """A demo clinic's clock goes like everybody's again; a real clinic's is left alone."""
+    engine = open_engine(url, pool_size=1)
+    try:
+        with transaction(engine) as session:
+            if session.execute(select(organization.c.is_demo)).scalar_one_or_none():
+                clock.set_now(session, None)
+    finally:
+        engine.dispose()
+
+
+def _load(session: Session, vault: Vault) -> None:
+    _make_clinic(session)
+    for place, persona in enumerate(PERSONAS):
+        _make_persona(session, vault, place, *persona)
 
 
 def _make_clinic(session: Session) -> None:

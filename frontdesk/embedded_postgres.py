@@ -21,6 +21,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
+from typing import IO
 
 import psycopg
 from psycopg import sql
@@ -92,13 +93,13 @@ def stop(var: Path) -> None:
 
 @contextlib.contextmanager
 def running(var: Path, *, throw_away: bool = False) -> Iterator[Server]:
-    """A server that runs meanwhile, and stops afterwards if it was not running before."""
-    server = start(var, throw_away=throw_away)
-    try:
-        yield server
-    finally:
-        if server.started:
-            stop(var)
+    """A server that runs meanwhile. Whoever leaves last stops it, whoever has started it."""
+    with _Place(var.resolve()).in_use() as use:
+        try:
+            yield start(var, throw_away=throw_away)
+        finally:
+            if _is_last(use):
+                stop(var)
 
 
 @contextlib.contextmanager
@@ -137,6 +138,16 @@ class _Place:
         with (self.var / "postgres.lock").open("a") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
+
+    @contextlib.contextmanager
+    def in_use(self) -> Iterator[IO[str]]:
+        """Be counted among those who use the server; a killed process is counted no more."""
+        with _said_in_words(self.var):
+            self.var.mkdir(parents=True, exist_ok=True)
+            use = (self.var / "postgres.use").open("a")
+        with use:
+            fcntl.flock(use, fcntl.LOCK_SH)
+            yield use
 
     def is_running(self) -> bool:
         """Whether the process of postmaster.pid lives and serves this folder.
@@ -329,6 +340,15 @@ def _command_line(pid: int) -> str:
         return ""
     command = ["ps", "-ww", "-o", "args=", "-p", str(pid)]
     return subprocess.run(command, capture_output=True, text=True, check=False).stdout
+
+
+def _is_last(use: IO[str]) -> bool:
+    """Whether nobody else uses the server. Who comes from now on waits until it has stopped, and starts it again."""
+    try:
+        fcntl.flock(use, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _is_free(port: int) -> bool:

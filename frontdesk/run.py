@@ -16,6 +16,7 @@ from typing import IO
 from core.config import Settings, as_environment
 from frontdesk import embedded_postgres, lifeline
 from frontdesk.errors import CannotRun
+from frontdesk.moving_in import prepare_for_run
 from frontdesk.ports import wait_for_port
 
 GRACE = 10  # seconds between SIGTERM and SIGKILL
@@ -37,13 +38,13 @@ Ctrl-C stops everything. What the processes say is in {log}.
 
 def main(settings: Settings) -> None:
     """Run until Ctrl-C, SIGTERM or the terminal's end; leave nothing running, the database included."""
-    for number in STOPPING:  # Ctrl-C too, as a shell's background job is born deaf to it
-        signal.signal(number, signal.default_int_handler)
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job is born deaf to it
     with _the_only_run(settings) as after_a_kill, contextlib.suppress(KeyboardInterrupt):
         # The processes of a killed run need a moment to go.
         wait_for_port(settings, patience=5 if after_a_kill else 0)
         with _database(settings) as url, _log_of(settings) as log:
-            _fill(settings, url)
+            if prepare_for_run(settings, url):
+                print("The demo clinic has moved in.", flush=True)
             known = as_environment(settings.model_copy(update={"database_url": url}))
             children = _Children({**os.environ, **lifeline.environment(), **known}, log)
             with _stopped_at_the_end(children):
@@ -110,13 +111,14 @@ class _Children:
 
 
 def _supervise(children: _Children, settings: Settings) -> None:
-    children.members += [_Child(name) for name in ("web", *["worker"] * settings.workers, "sender")]
+    children.members += [_Child(name) for name in ("web", *["worker"] * settings.workers)]
     deadline = time.monotonic() + READY_TIMEOUT
     ready = False
     while True:
         _tend_database(settings)
         children.tend()
         if not ready and (ready := _is_healthy(settings)):
+            children.members.append(_Child("sender"))  # nobody waits for it yet, and starting takes processor time
             print(READY.format(address=_address(settings), log=children.log.name), flush=True)
         if not ready and time.monotonic() > deadline:
             raise CannotRun(f"The web process does not answer; {children.log.name} may say why.")
@@ -163,16 +165,16 @@ def _rewrite(file: IO[str], text: str) -> None:
 
 @contextlib.contextmanager
 def _database(settings: Settings) -> Iterator[str]:
-    """The address of the database: theirs, or the embedded one, which ends with us even if a killed run began it."""
+    """The address of the database: theirs, or the embedded one, which ends with us unless a chat still uses it."""
     if settings.database_url:
         yield settings.database_url
         return
     print("Starting the database …", flush=True)
-    try:
-        yield embedded_postgres.start(settings.var_dir).url
-    finally:
-        _ignore_impatience()
-        embedded_postgres.stop(settings.var_dir)
+    with embedded_postgres.running(settings.var_dir) as server:
+        try:
+            yield server.url
+        finally:
+            _ignore_impatience()
 
 
 def _tend_database(settings: Settings) -> None:
@@ -186,16 +188,6 @@ def _ignore_impatience() -> None:
     """From here on a second Ctrl-C changes nothing: stopping is under way and ends soon."""
     for number in STOPPING:
         signal.signal(number, signal.SIG_IGN)
-
-
-def _fill(settings: Settings, url: str) -> None:
-    # Imported here, as Alembic and the demo clinic would slow down every other way in.
-    from core.database import migrate
-    from frontdesk import demo
-
-    migrate(url)
-    if demo.load_if_empty(settings, url):
-        print("The demo clinic has moved in.", flush=True)
 
 
 @contextlib.contextmanager

@@ -14,7 +14,6 @@ _log = logs.get(__name__)
 
 def main(settings: Settings) -> None:
     """Deliver until a signal comes. A database that is away is waited for."""
-    logs.set_up("sender", settings.log_level)
     engine = open_engine(settings.database_url, pool_size=1)
     ear = Ear(settings.database_url, "outbox")
     known = directory.Cached()

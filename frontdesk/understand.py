@@ -10,9 +10,19 @@ from bot.understanding import understand
 from bot.understanding.meaning import Asked, Context
 from core.scheduling.directory import Directory
 
+_ASKED: dict[str, Asked] = {
+    "booking.name": "name",
+    "booking.birth_date": "birth_date",
+    "booking.contact": "contact",
+}
+
 
 class Message(msgspec.Struct):
-    """One line of the input."""
+    """One line of the input.
+
+    `previous_prompt` is what the clinic said before. The key of a question that free text answers (`booking.name`,
+    `booking.birth_date`, `booking.contact`) is the same as `asked`; any other text is a sentence and sets nothing.
+    """
 
     id: str
     text: str
@@ -42,7 +52,7 @@ def _answer(line: str, directory: Directory) -> dict[str, Any]:
         reference=reference,
         directory=directory,
         language=message.lang,
-        asked=message.asked,
+        asked=message.asked or _ASKED.get(message.previous_prompt or ""),
         opens=message.opens,
         closes=message.closes,
         region=message.region,

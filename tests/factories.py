@@ -31,6 +31,7 @@ from core.scheduling.directory import Directory
 from core.scheduling.schedules import weekly_hours
 from core.scheduling.slots import Asker, Slot
 from core.scheduling.visit_types import practitioner_visit_types, specialties, visit_types
+from frontdesk import verify
 
 ZONE = ZoneInfo("America/New_York")
 MONDAY = date(2026, 3, 9)
@@ -220,6 +221,12 @@ class Practice:
         with transaction(self.engine) as session:
             cursor = run(session, statement, **values)
             return cursor.fetchall() if cursor.description else []
+
+    def broken_promises(self) -> dict[str, tuple[str, ...]]:
+        """What `frontdesk verify` finds."""
+        with transaction(self.engine) as session:
+            found = verify.check(session, self.vault)
+        return {name: finding.broken for name, finding in found.items() if finding.broken}
 
     def somebody_waits_for_a_lock(self) -> bool:
         """Whether anything in this database cannot go on."""

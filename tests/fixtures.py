@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from core import logs
 from core.database import open_engine
 from tests import databases, factories
 from tests.demo_clinic import VAULT
@@ -13,7 +14,8 @@ from tests.factories import Practice
 
 @pytest.fixture(scope="session")
 def model_practice(server_url: str, template: str) -> Iterator[tuple[str, Practice]]:
-    """A practice nobody has been to, and the name of its database, to be copied."""
+    """A practice nobody has been to, and the name of its database, to be copied. Logs are those of a process."""
+    logs.set_up("tests")
     url = databases.create_database(server_url, template=template)
     engine = open_engine(url)
     practice = factories.practice(engine, VAULT)

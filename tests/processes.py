@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import gettempdir
 
 from sqlalchemy import Engine
 
@@ -22,7 +23,10 @@ def start(engine: Engine, module: str, *arguments: str, failpoint: str = "") -> 
     settings = Settings.model_construct(database_url=url, master_keys=VAULT.master, lookup_keys=VAULT.lookup)
     known = {"PYTHONPATH": str(ROOT), "FAILPOINT": failpoint, **as_environment(settings), **lifeline.environment()}
     return subprocess.Popen(
-        [sys.executable, "-m", module, *arguments], env={**os.environ, **known}, cwd="/", stderr=subprocess.DEVNULL
+        [sys.executable, "-m", module, *arguments],
+        env={**os.environ, **known},
+        cwd=gettempdir(),
+        stderr=subprocess.DEVNULL,
     )
 
 

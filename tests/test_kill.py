@@ -9,8 +9,6 @@ from pathlib import Path
 import pytest
 
 from channels.delivery import deliver_next
-from core.database import transaction
-from frontdesk import verify
 from frontdesk.ticks import tick
 from frontdesk.worker import Worker
 from tests.factories import Person, Practice
@@ -46,13 +44,6 @@ def answered(practice: Practice) -> int:
     return worker.answer_waiting() + worker.retry_failed() + worker.retry_failed()
 
 
-def verified(practice: Practice) -> bool:
-    with transaction(practice.engine) as session:
-        found = verify.check(session, practice.vault)
-    assert not any(finding.broken for finding in found.values()), verify.report(found)
-    return True
-
-
 @pytest.fixture
 def amy(practice: Practice) -> Person:
     practice.start_clock()
@@ -75,7 +66,7 @@ def test_a_worker_killed_in_the_middle_of_a_turn_leaves_nothing_and_the_next_one
     assert len(amy.answers) == 2
     assert practice.sql("SELECT status, conversation_id FROM appointments") == [("pending", amy.home.conversation_id)]
     assert practice.sql("SELECT attempts FROM conversations") == [(0,)]
-    assert verified(practice)
+    assert practice.broken_promises() == {}
 
 
 @pytest.mark.parametrize("failpoint", INBOX)
@@ -88,7 +79,7 @@ def test_a_web_process_killed_before_it_said_thanks_is_sent_the_message_again(
     assert practice.sql("SELECT count(*) FROM inbox") == [(1,)]
     assert answered(practice) == 1
     assert practice.sql("SELECT count(*) FROM outbox") == [(1,)]
-    assert verified(practice)
+    assert practice.broken_promises() == {}
 
 
 @pytest.mark.parametrize(("failpoint", "delivered"), [(SEND[0], []), (SEND[1], ["first"])])
@@ -111,7 +102,7 @@ def test_a_sender_killed_at_work_leaves_an_unknown_and_sends_nothing_twice(
     assert not send()
     assert ledger.read_text().split() == [*delivered, "second"]
     assert practice.sql("SELECT status FROM outbox ORDER BY seq") == [("unknown",), ("sent",)]
-    assert verified(practice)
+    assert practice.broken_promises() == {}
 
 
 def test_every_failpoint_of_the_code_is_tried_here() -> None:

@@ -5,7 +5,6 @@ from threading import Barrier
 from typing import Any
 
 from core.database import transaction
-from frontdesk import verify
 from tests.factories import Person, Practice
 from tests.processes import running
 from tests.workers import wait_until_all_is_answered, workers
@@ -27,13 +26,6 @@ def spoken(practice: Practice) -> dict[int, list[Any]]:
     return chats
 
 
-def verified(practice: Practice) -> bool:
-    with transaction(practice.engine) as session:
-        found = verify.check(session, practice.vault)
-    assert not any(finding.broken for finding in found.values()), verify.report(found)
-    return True
-
-
 def test_three_answers_in_one_millisecond_answer_three_questions(practice: Practice) -> None:
     """Name, birth date and address forwarded at once are not three times the name."""
     practice.start_clock()
@@ -49,7 +41,7 @@ def test_three_answers_in_one_millisecond_answer_three_questions(practice: Pract
     assert spoken(practice) == {somebody.home.conversation_id: [None, "tap", None, "m0", None, "m1", None, "m2", None]}
     assert [happened.event for reply in somebody.replies for happened in reply.happened] == ["held", "booked"]
     assert practice.sql("SELECT status, patient_id FROM appointments") == [("booked", 1)]
-    assert verified(practice)
+    assert practice.broken_promises() == {}
 
 
 def test_two_workers_answer_two_hundred_chats_in_order_and_nobody_twice(practice: Practice) -> None:
@@ -73,4 +65,4 @@ def test_two_workers_answer_two_hundred_chats_in_order_and_nobody_twice(practice
     assert practice.sql(
         "SELECT DISTINCT status, attempts FROM inbox JOIN conversations c ON c.id = conversation_id"
     ) == [("answered", 0)]
-    assert verified(practice)
+    assert practice.broken_promises() == {}

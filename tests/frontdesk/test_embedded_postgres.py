@@ -33,9 +33,15 @@ def test_a_running_server_is_used_as_it_is(var: Path) -> None:
     first, second = start(var), start(var)
     assert (first.started, second.started) == (True, False)
     assert first.url == second.url
-    with embedded_postgres.running(var) as third:
-        assert not third.started
-    assert embedded_postgres.is_running(var)  # whoever found it running leaves it running
+
+
+def test_whoever_leaves_last_stops_it(var: Path) -> None:
+    first, second = (embedded_postgres.running(var, throw_away=True) for _ in range(2))
+    with second:
+        with first:
+            pass
+        assert embedded_postgres.is_running(var)
+    assert not embedded_postgres.is_running(var)
 
 
 def test_it_speaks_utf8_on_loopback_and_wants_its_password(var: Path) -> None:

@@ -10,11 +10,9 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
-from core.database import transaction
 from core.errors import AlreadyCancelled, PatientBusy, Refusal, SlotTaken, TooLateToChange, UndoOver
 from core.scheduling.booking import SOON
 from core.scheduling.slots import LEAD, Slot
-from frontdesk import verify
 from tests.factories import Person, Practice, at, minutes
 
 TEN_MINUTES = minutes(10)
@@ -208,9 +206,7 @@ class AnyOrder(RuleBasedStateMachine):
         assert sorted(rows) == sorted(expected)
 
     def teardown(self) -> None:
-        with transaction(self.practice.engine) as session:
-            found = verify.check(session, self.practice.vault)
-        assert not any(finding.broken for finding in found.values()), verify.report(found)
+        assert self.practice.broken_promises() == {}
 
     def _slot(self, start: str, is_long: bool) -> Slot:
         return self.practice.slot(start, kind=self.practice.long_check if is_long else self.practice.check)
