@@ -6,6 +6,7 @@ from typing import Literal
 import msgspec
 
 from bot.messages import Undo
+from bot.understanding.meaning import Asked
 from core.scheduling.slots import Slot, Wanted
 from core.scheduling.wishes import When
 
@@ -22,6 +23,10 @@ Step = Literal[
     "booking.contact",
     "changing.which",
 ]
+
+
+ASKED: dict[str, Asked] = {"booking.name": "name", "booking.birth_date": "birth_date", "booking.contact": "contact"}
+"""The steps that nearly any words may answer, and what understanding calls their questions."""
 
 
 class Draft(msgspec.Struct, frozen=True, omit_defaults=True):

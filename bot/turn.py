@@ -40,7 +40,7 @@ from bot.events import (
 from bot.messages import Inbound, Manner, Payload, Reply, by_digit, pack, unpack_choices
 from bot.state import State
 from bot.understanding import understand
-from bot.understanding.meaning import Asked, Context
+from bot.understanding.meaning import Context
 from core import failpoints
 from core.compliance import audit
 from core.crypto import Vault
@@ -53,12 +53,6 @@ from core.scheduling.directory import Directory
 
 MOST_REQUESTS = 8  # a dialog that asks for more is caught in a circle
 PROMPT_LIFE = timedelta(hours=1)  # after that a typed digit no longer answers; a tap says for itself what it means
-
-_ASKED: dict[str, Asked] = {
-    "booking.name": "name",
-    "booking.birth_date": "birth_date",
-    "booking.contact": "contact",
-}
 
 
 class Circle(RuntimeError):
@@ -157,7 +151,7 @@ def _event(answering: Answering, state: State, inbound: Inbound | None, facts: F
         reference=turn.now.astimezone(directory.zone).replace(tzinfo=None),
         directory=directory,
         language=state.language,
-        asked=_ASKED.get(state.step or ""),
+        asked=states.ASKED.get(state.step or ""),
         patients=facts.patients,
         opens=directory.opens,
         closes=directory.closes,

@@ -20,8 +20,13 @@ _FIELDS = frozenset(
 def set_up(process: str, level: str = "info") -> None:
     """Log to standard error as JSON lines, or in colour where a person looks on."""
     renderer: Any = structlog.dev.ConsoleRenderer() if sys.stderr.isatty() else structlog.processors.JSONRenderer()
+
+    def named(_logger: Any, _method: str, event: EventDict) -> EventDict:
+        return {"process": process, **event}  # not a context variable: threads would not inherit it
+
     structlog.configure(
         processors=[
+            named,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             _where_it_broke,
@@ -32,7 +37,6 @@ def set_up(process: str, level: str = "info") -> None:
         logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),  # whatever standard error is by then
         cache_logger_on_first_use=False,
     )
-    structlog.contextvars.bind_contextvars(process=process)
 
 
 def get(name: str) -> Any:

@@ -6,15 +6,10 @@ from typing import Any, TextIO
 
 import msgspec
 
+from bot.state import ASKED
 from bot.understanding import understand
 from bot.understanding.meaning import Asked, Context
 from core.scheduling.directory import Directory
-
-_ASKED: dict[str, Asked] = {
-    "booking.name": "name",
-    "booking.birth_date": "birth_date",
-    "booking.contact": "contact",
-}
 
 
 class Message(msgspec.Struct):
@@ -52,7 +47,7 @@ def _answer(line: str, directory: Directory) -> dict[str, Any]:
         reference=reference,
         directory=directory,
         language=message.lang,
-        asked=message.asked or _ASKED.get(message.previous_prompt or ""),
+        asked=message.asked or ASKED.get(message.previous_prompt or ""),
         opens=message.opens,
         closes=message.closes,
         region=message.region,

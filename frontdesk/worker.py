@@ -174,7 +174,6 @@ class Worker:
 
 def main(settings: Settings) -> None:
     """Answer until a signal comes. A database that is away is waited for."""
-    logs.set_up("worker", settings.log_level)
     warm_up(Directory())
     url = settings.database_url
     engine = open_engine(url, pool_size=2)
