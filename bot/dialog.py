@@ -89,6 +89,7 @@ def _with_trail(before: State, after: State) -> State:
 
 
 def _said(state: State, said: Said, facts: Facts) -> Turn:
+    said = replace(said, choices=_still_open(state, said.choices))
     turn = _heard(replace(state, greeted=True), said, facts)
     if said.meaning.emergency:
         return Turn(turn.state, (EMERGENCY, *turn.replies), turn.request, (*turn.handoffs, "emergency"))
@@ -145,6 +146,13 @@ def _be_polite(state: State, said: Said, facts: Facts) -> Turn | None:
 
 
 # --- answering what is on offer --------------------------------------------------------------------------------------
+
+
+def _still_open(state: State, choices: tuple[Choice, ...]) -> tuple[Choice, ...]:
+    """What words may choose: once a booking was stopped, a "yes" or a digit must not go on with it. A tap still may."""
+    if state.step is not None:
+        return choices
+    return tuple(choice for choice in choices if isinstance(choice.action, CancelVisit | Undo | CallPerson))
 
 
 def _choose(state: State, said: Said, facts: Facts) -> Turn | None:
