@@ -20,7 +20,7 @@ from core.scheduling import directory
 from core.scheduling.directory import Directory
 from frontdesk import transcripts
 from frontdesk.errors import CannotRun
-from frontdesk.moving_in import require_clinic
+from frontdesk.moving_in import require_clinic, require_keys
 from frontdesk.terminal import Answer, Terminal
 from frontdesk.transcripts import Line
 
@@ -28,6 +28,7 @@ from frontdesk.transcripts import Line
 def run(options: argparse.Namespace, settings: Settings) -> None:
     """Chat until the script or the input ends."""
     require_clinic(settings.database_url)
+    require_keys(settings.database_url, settings)
     engine = open_engine(settings.database_url, pool_size=4)
     clinic = _clinic(engine)
     _check_now(options.now, clinic)

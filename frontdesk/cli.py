@@ -60,10 +60,11 @@ def _process(name: str) -> Callable[[argparse.Namespace, Settings], None]:
 
     def run(_options: argparse.Namespace, settings: Settings) -> None:
         from frontdesk.embedded_postgres import database_url
-        from frontdesk.moving_in import require_clinic
+        from frontdesk.moving_in import require_clinic, require_keys
 
         with database_url(settings) as url:
             require_clinic(url)
+            require_keys(url, settings)
             import_module(f"frontdesk.{name}").main(settings.model_copy(update={"database_url": url}))
 
     return run

@@ -49,6 +49,19 @@ def require_clinic(url: str) -> None:
             raise CannotRun("This database holds no clinic yet: `frontdesk demo` makes one to try.")
 
 
+def require_keys(url: str, settings: Settings) -> None:
+    """Refuse to work with master keys that do not open this database: every message would fail, and be put aside."""
+    from core.crypto import Unreadable
+
+    with contextlib.suppress(psycopg.OperationalError), psycopg.connect(url, connect_timeout=5) as connection:
+        any_key = connection.execute("SELECT id, wrapped FROM data_keys LIMIT 1").fetchone()
+        try:
+            if any_key is not None:
+                settings.vault.unwrap(*any_key)
+        except Unreadable:
+            raise CannotRun("MASTER_KEYS do not open this database; set those it was filled with.") from None
+
+
 def _finds(url: str, question: LiteralString, *values: Any) -> bool:
     """The answer to a question of yes or no."""
     with psycopg.connect(url, connect_timeout=5) as connection:

@@ -35,7 +35,7 @@ Intent = Literal[
 
 
 class Entity(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One date or time as it stands in the text, in the form that the scorer of `../shared/tools` reads.
+    """One date or time as it stands in the text, in the form in which corpora of dates are scored.
 
     `kind` is date, time, datetime, daterange, timerange, datetimerange or set; `value`, or `start` and `end` (exclusive), are
     ISO 8601 local values.

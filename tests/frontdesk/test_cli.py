@@ -1,5 +1,6 @@
 """The command as a person or a supervisor meets it: what it says, where, and what it leaves behind."""
 
+import base64
 import json
 import os
 import signal
@@ -82,6 +83,13 @@ def test_a_chat_that_is_ended_sets_the_clock_right(clinic: DemoClinic, number: s
 def test_nothing_starts_without_a_clinic(database_url: str, command: str) -> None:
     code, _, err = frontdesk(command, DATABASE_URL=database_url)
     assert (code, err) == (2, "This database holds no clinic yet: `frontdesk demo` makes one to try.\n")
+
+
+@pytest.mark.parametrize("command", ["web", "worker", "sender", "chat"])
+def test_nothing_starts_with_keys_that_open_nothing(clinic: DemoClinic, command: str) -> None:
+    other = "k1:" + base64.b64encode(b"another key of thirty-two bytes!").decode()
+    code, _, err = frontdesk(command, DATABASE_URL=url_of(clinic), MASTER_KEYS=other)
+    assert (code, err) == (2, "MASTER_KEYS do not open this database; set those it was filled with.\n")
 
 
 def test_verify_migrates_nothing(server_url: str) -> None:
