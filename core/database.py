@@ -75,6 +75,13 @@ def run(session: Session, statement: str, **values: Any) -> psycopg.Cursor[Any]:
     return driver(session).cursor(row_factory=namedtuple_row).execute(statement, values)
 
 
+def scalar(session: Session, statement: str, **values: Any) -> Any:
+    """The one value of a statement that always has one."""
+    row = run(session, statement, **values).fetchone()
+    assert row is not None
+    return row[0]
+
+
 @contextmanager
 def pipelined(session: Session) -> Iterator[None]:
     """Statements inside go out together and have been answered when the block ends: two round trips, however many they are."""

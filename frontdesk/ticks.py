@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from core import clock, logs
 from core.compliance import retention
-from core.database import UNAVAILABLE, run, transaction
+from core.database import UNAVAILABLE, scalar, transaction
 from core.messaging import outbox
 from core.messaging.waking import Bell
 from core.scheduling import booking
@@ -42,7 +42,7 @@ def tick(engine: Engine, name: str, bell: Bell | None = None) -> int:
     """Do what is due, unless another process is at it; returns how much that was."""
     key, work, _ = TICKS[name]
     with transaction(engine) as session:
-        if not run(session, _TRY, key=key).fetchone()[0]:  # type: ignore[index]
+        if not scalar(session, _TRY, key=key):
             return 0
         done = work(session)
     if done:

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from bot import state as states
 from channels import CHANNELS
 from core.crypto import Unreadable, Vault
-from core.database import run
+from core.database import run, scalar
 
 STUCK = timedelta(seconds=60)  # a message may wait as long as a lease and a recovery take
 
@@ -64,20 +64,20 @@ WHERE c.state IS NOT NULL
 
 def no_overlaps(session: Session, _vault: Vault) -> Finding:
     """I1: no two live visits or holds of one practitioner overlap on one seat."""
-    return Finding(_count(session, _LIVE), tuple(f"{a} and {b}" for a, b in run(session, _OVERLAPS)))
+    return Finding(scalar(session, _LIVE), tuple(f"{a} and {b}" for a, b in run(session, _OVERLAPS)))
 
 
 def every_message_is_answered_once(session: Session, _vault: Vault) -> Finding:
     """I2: every stored message has one row, and reaches a final state."""
     broken = [*run(session, _TWICE), *run(session, _NOT_FINAL, stuck=STUCK), *run(session, _UNNUMBERED)]
-    return Finding(_count(session, _INBOX), tuple(str(id) for (id,) in broken))
+    return Finding(scalar(session, _INBOX), tuple(str(id) for (id,) in broken))
 
 
 def every_reply_is_accounted_for(session: Session, _vault: Vault) -> Finding:
     """I3: every owed message was handed over or its failure is written down, in order."""
     read = [name for name, channel in CHANNELS.items() if channel.send is None]
     broken = [*run(session, _UNSETTLED, stuck=STUCK, read=read), *run(session, _OUT_OF_ORDER)]
-    return Finding(_count(session, _OUTBOX), tuple(str(id) for (id,) in broken))
+    return Finding(scalar(session, _OUTBOX), tuple(str(id) for (id,) in broken))
 
 
 def every_dialog_can_go_on(session: Session, vault: Vault) -> Finding:
@@ -118,8 +118,3 @@ def report(found: dict[str, Finding]) -> str:
         lines.append(f"{name}  {finding.checked:>8} checked  {verdict:<10}  {promise}")
         lines += [f"      {broken}" for broken in finding.broken[:20]]
     return "\n".join(lines)
-
-
-def _count(session: Session, statement: str) -> int:
-    (count,) = run(session, statement).fetchone()  # type: ignore[misc]
-    return int(count)

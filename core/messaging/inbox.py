@@ -27,7 +27,7 @@ from sqlalchemy.orm import Session
 
 from core import failpoints
 from core.crypto import DataKey, Vault
-from core.database import metadata, run
+from core.database import metadata, run, scalar
 
 CLOCK = "clock"  # the channel on which time itself tells a dialog that something has run out
 
@@ -143,7 +143,7 @@ def find_home(session: Session, vault: Vault, sender: Sender) -> Home | None:
 
 
 def _settle_in(session: Session, vault: Vault, sender: Sender) -> Home:
-    (conversation_id,) = run(session, "SELECT nextval(pg_get_serial_sequence('conversations', 'id'))").fetchone()  # type: ignore[misc]
+    conversation_id = scalar(session, "SELECT nextval(pg_get_serial_sequence('conversations', 'id'))")
     key, wrapped = vault.new_key()
     row = run(
         session,

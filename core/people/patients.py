@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from core.compliance import audit
 from core.crypto import Vault
-from core.database import metadata, run
+from core.database import metadata, run, scalar
 
 patients = Table(
     "patients",
@@ -57,7 +57,7 @@ def register(
 
     `contact` is an e-mail address or a phone number (E.164) as they gave it, not proven yet.
     """
-    patient_id: int = run(session, "SELECT nextval(pg_get_serial_sequence('patients', 'id'))").fetchone()[0]  # type: ignore[index]
+    patient_id = scalar(session, "SELECT nextval(pg_get_serial_sequence('patients', 'id'))")
     key, wrapped = vault.new_key()
     run(
         session,
