@@ -6,13 +6,17 @@ BIN := .venv/bin
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run install test check test-db test-debian-postgres chromium format lint lock clean
+.PHONY: help run install docs test check test-db test-debian-postgres campaign stress zones chromium format lint lock clean
 
 help:
 	@echo "make run                        everything on this machine: chat at http://127.0.0.1:8080/chat"
 	@echo "make test                       all that CI runs"
 	@echo "make test-db DATABASE_URL=...   the tests on a given PostgreSQL server"
 	@echo "make test-debian-postgres       the tests on Debian's PostgreSQL"
+	@echo "make campaign                   200 kills while patients chat, then everything is checked (SEED=7 for another course)"
+	@echo "make stress                     200 chats x 20 messages through four workers and four senders"
+	@echo "make zones                      free times in every zone there is, at every change of clocks until 2030"
+	@echo "make docs                       write docs/schema.md and docs/dialog.md anew from the code"
 	@echo "make format | lint | lock | clean"
 
 run: $(STAMPS)/run
@@ -39,11 +43,25 @@ test-db: $(STAMPS)/dev
 test-debian-postgres: $(STAMPS)/dev
 	$(BIN)/python -m tests.debian_postgres $(BIN)/pytest -n 2
 
+# What takes minutes; `make test` has a small version of each.
+campaign: $(STAMPS)/dev
+	$(BIN)/python -m tests.campaign.campaign --kills 200 --seed $(or $(SEED),1)
+
+zones: $(STAMPS)/dev
+	AVAILABILITY_ZONES=all $(BIN)/pytest -n 2 tests/core/scheduling/test_availability.py
+
+stress: $(STAMPS)/dev
+	$(BIN)/python -m tests.campaign.stress
+
 # Tests in the browser need Chromium. Debian's is installed where we may; elsewhere they are skipped, and say so.
 chromium:
 	@if ! command -v chromium >/dev/null && [ -f /etc/debian_version ] && [ "$$(id -u)" = 0 ]; then \
 		apt-get update -q && apt-get install -q -y --no-install-recommends chromium; \
 	fi
+
+# The pages that are made from the code; a test says when they are stale.
+docs: $(STAMPS)/dev
+	$(BIN)/python -m tests.generated_docs
 
 format: $(STAMPS)/dev
 	$(BIN)/ruff format $(PACKAGES)

@@ -18,7 +18,9 @@ from bot.events import (
     ChoseNothing,
     Event,
     Facts,
+    HandedBack,
     HoldExpired,
+    Moved,
     PatientRegistered,
     Refused,
     Released,
@@ -26,12 +28,15 @@ from bot.events import (
     Said,
     SlotHeld,
     SlotsFound,
+    StaffSaid,
+    TookOver,
     Turn,
     Undone,
+    VisitFound,
     VisitsFound,
 )
-from bot.flows import booking, changing, filling
-from bot.flows.wording import PERSON, first, moment, reply
+from bot.flows import answering, booking, changing, filling, handover, moving
+from bot.flows.wording import PERSON, first, first_name, moment, reply
 from bot.messages import (
     Action,
     CallPerson,
@@ -41,10 +46,12 @@ from bot.messages import (
     Happened,
     Mean,
     MoreTimes,
+    MoveVisit,
     OtherDay,
     Pick,
     Reply,
     Say,
+    ShowVisit,
     Undo,
     Value,
     Want,
@@ -53,12 +60,14 @@ from bot.messages import (
 )
 from bot.state import Draft, State
 from bot.understanding.meaning import Meaning
+from core.scheduling.visits import Visit
 from core.scheduling.wishes import When
 
 TRAIL = 6  # how many steps "back" remembers
+MOST_LATER = 4  # wishes that wait for their turn
 PATIENCE = 3  # misunderstandings before a person is called
 
-_BOOKING_REFUSALS = {"slot_taken", "patient_busy", "too_many_visits"}
+_BOOKING_REFUSALS = {"slot_taken", "patient_busy", "too_many_visits", "too_many_of_kind", "too_many_holds"}
 
 
 EMERGENCY = Reply((Say("emergency"),))
@@ -67,10 +76,19 @@ EMERGENCY = Reply((Say("emergency"),))
 
 def advance(state: State, event: Event, facts: Facts) -> Turn:
     """What a conversation does next: a new state, what to say, and at most one request whose answer is the next event."""
-    turn = _HANDLERS[type(event)](state, event, facts)
+    turn = _HANDLERS[type(event)](replace(state, lost=False), event, facts)
     if isinstance(event, Said | Chose):
-        return replace_state(turn, _with_trail(state, turn.state))
-    return turn
+        turn = replace_state(turn, _with_trail(state, turn.state))
+    return _apologising(turn, facts) if state.lost else turn
+
+
+def _apologising(turn: Turn, facts: Facts) -> Turn:
+    """What was talked about is lost: say so once, and where the message alone tells nothing, ask from the beginning."""
+    if turn.state.misses:
+        turn = booking.go_on(replace(turn.state, misses=0), facts)
+    urgent = [said for said in turn.replies if said == EMERGENCY]
+    rest = tuple(said for said in turn.replies if said != EMERGENCY)
+    return Turn(turn.state, (*urgent, reply("lost"), *rest), turn.request, turn.handoffs)
 
 
 def replace_state(turn: Turn, state: State) -> Turn:
@@ -90,17 +108,18 @@ def _with_trail(before: State, after: State) -> State:
 
 def _said(state: State, said: Said, facts: Facts) -> Turn:
     said = replace(said, choices=_still_open(state, said.choices))
-    turn = _heard(replace(state, greeted=True), said, facts)
+    turn = _heard(replace(state, greeted=True, later=(*said.besides, *state.later)[:MOST_LATER]), said, facts)
     if said.meaning.emergency:
         return Turn(turn.state, (EMERGENCY, *turn.replies), turn.request, (*turn.handoffs, "emergency"))
-    return turn if state.greeted else _greeted(turn)
+    return turn if state.greeted else _greeted(turn, facts)
 
 
-def _greeted(turn: Turn) -> Turn:
-    """The clinic introduces itself once, in front of its first answer."""
-    if any(said.key == "hello" for said_reply in turn.replies for said in said_reply.says):
-        return turn
-    return first([reply("hello")], turn)
+def _greeted(turn: Turn, facts: Facts) -> Turn:
+    """The clinic introduces itself once, in front of its first answer; one that is invented says so."""
+    before = [reply("demo")] if facts.is_demo else []
+    if not any(said.key == "hello" for said_reply in turn.replies for said in said_reply.says):
+        before.append(reply("hello"))
+    return first(before, turn)
 
 
 def _heard(state: State, said: Said, facts: Facts) -> Turn:
@@ -127,13 +146,26 @@ def _take_facts(state: State, said: Said, facts: Facts) -> Turn | None:
     """Whatever a message says about a booking, asked for or not."""
     if not filling.tells(said.meaning):
         return None
-    return booking.go_on(changing.without_question(filling.take_in(state, said.meaning, facts)), facts)
+    told = changing.without_question(filling.take_in(state, said.meaning, facts))
+    waiting = filling.in_turn(said.meaning, facts)
+    if not waiting or told.draft.moving is not None:
+        return booking.go_on(told, facts)
+    told = replace(told, later=(*waiting, *told.later)[:MOST_LATER])
+    one_each = reply("booking.in_turn", {"patient": first_name(told.draft.patient, facts)})
+    return first([one_each], booking.go_on(told, facts))
 
 
 def _decline(state: State, said: Said, _facts: Facts) -> Turn | None:
     """None of the times on offer."""
     offered = state.step in ("booking.time", "booking.reading")
     return booking.other_day(state) if offered and said.meaning.answer == "no" else None
+
+
+def _explain(state: State, said: Said, facts: Facts) -> Turn | None:
+    """ "Why?", "skip": what the open question is for."""
+    if "why" not in said.meaning.intents or state.step is None:
+        return None
+    return first([reply(f"{state.step}.why")], _resume(state, facts))
 
 
 def _be_polite(state: State, said: Said, facts: Facts) -> Turn | None:
@@ -152,7 +184,11 @@ def _still_open(state: State, choices: tuple[Choice, ...]) -> tuple[Choice, ...]
     """What words may choose: once a booking was stopped, a "yes" or a digit must not go on with it. A tap still may."""
     if state.step is not None:
         return choices
-    return tuple(choice for choice in choices if isinstance(choice.action, CancelVisit | Undo | CallPerson))
+    return tuple(
+        choice
+        for choice in choices
+        if isinstance(choice.action, ShowVisit | MoveVisit | CancelVisit | Undo | CallPerson)
+    )
 
 
 def _choose(state: State, said: Said, facts: Facts) -> Turn | None:
@@ -197,7 +233,7 @@ def _placed(ordinal: int | None, options: list[Choice]) -> Choice | None:
 def _names(action: Action, meaning: Meaning, facts: Facts) -> bool:
     """Whether a message names what this choice stands for: its time, its person, its doctor."""
     match action:
-        case Pick(slot, _) if not _says_who(meaning) and meaning.answer != "no":
+        case Pick(slot) if not _says_who(meaning) and meaning.answer != "no":
             local = moment(slot, facts).local
             readings = meaning.readings if meaning.when is None else (meaning.when,)
             return any(_points_at(local, reading) for reading in readings)
@@ -265,26 +301,38 @@ def _resume_or_ask(state: State, facts: Facts) -> Turn:
     return _resume(state, facts) if state.step else booking.go_on(state, facts)
 
 
-def _digress(key: str) -> Callable[[State, Said, Facts], Turn]:
-    """Answer, then go on: with the visit that the same message asks for, or with the open question."""
+def _inform(state: State, said: Said, facts: Facts) -> Turn:
+    """Answer all that was asked, then go on: with the visit that the same message asks for, or with the open question."""
+    meaning = said.meaning
+    asks_for_visit = meaning.practitioners or meaning.specialties
+    about_doctors = answering.ABOUT_DOCTORS & set(meaning.intents)
+    going_on = _take_facts(state, said, facts) if asks_for_visit and not about_doctors else None
+    told = [answer(meaning, facts) for intent, answer in answering.TOLD.items() if intent in meaning.intents]
+    return first(told, going_on or _resume(state, facts))
 
-    def digression(state: State, said: Said, facts: Facts) -> Turn:
-        meaning = said.meaning
-        asks_for_visit = meaning.practitioners or meaning.specialties
-        going_on = _take_facts(state, said, facts) if asks_for_visit else None
-        return first([reply(key)], going_on or _resume(state, facts))
 
-    return digression
+def _repeat(state: State, _said: Said, facts: Facts) -> Turn:
+    """What was said last: the open question; the visit that was just booked or moved; or what one can say here."""
+    if state.step is not None:
+        return first([reply("repeat")], _resume(state, facts))
+    return changing.show(state) if state.undoable else Turn(state, (reply("help"),))
 
 
 def _call_person(state: State, facts: Facts) -> Turn:
-    said = reply("person", {}, (), [Happened("handed_over", {"reason": "asked"})])
-    turn = first([said], _resume(state, facts))
-    return Turn(turn.state, turn.replies, turn.request, ("asked",))
+    return handover.called(_resume(state, facts))
 
 
-def _move(state: State, _said: Said, facts: Facts) -> Turn:
-    return first([reply("moving")], _resume(state, facts))
+def _move(state: State, said: Said, facts: Facts) -> Turn:
+    return moving.start(state, said.meaning, facts)
+
+
+def _instead(state: State, said: Said, facts: Facts) -> Turn | None:
+    """ "Make it 4": of what is being booked; otherwise of what was just booked or moved."""
+    last, meaning = state.undoable, said.meaning
+    just_made = last is not None and last.what != "cancelling" and filling.describes(replace(meaning, specialties=()))
+    if last is not None and just_made and not state.draft.says_what:
+        return moving.correct_last(state, last, meaning, facts)
+    return _take_facts(state, said, facts)
 
 
 def _cancel(state: State, said: Said, facts: Facts) -> Turn:
@@ -296,7 +344,7 @@ def _cancel(state: State, said: Said, facts: Facts) -> Turn:
 
 def _stop(state: State, _said: Said, _facts: Facts) -> Turn:
     """ "Never mind": whatever is being talked about is dropped, and no visit is touched."""
-    stopped = replace(state, stack=(), draft=Draft(), trail=())
+    stopped = replace(state, stack=(), draft=Draft(), trail=(), later=())
     if state.draft == Draft():
         return Turn(stopped, (reply("at_rest"),))
     return Turn(stopped, (reply("stopped"),), ReleaseHold())
@@ -391,26 +439,58 @@ def _not_understood(state: State, said: Said, facts: Facts) -> Turn:
     return first([reply(f"not_understood.{misses}.{missed.step}")], _resume(missed, facts))
 
 
+def _handed_back(state: State, _event: HandedBack, facts: Facts) -> Turn:
+    """The open question again, once; whatever was not understood before is forgiven."""
+    return handover.handed_back(_resume(replace(state, misses=0), facts))
+
+
 # --- answers to requests ---------------------------------------------------------------------------------------------
 
 
 def _refused(state: State, event: Refused, facts: Facts) -> Turn:
     if event.code in _BOOKING_REFUSALS and event.visit is None:
         return booking.refused(state, event, facts)
-    return _then_resume(changing.refused(state, event), facts)
+    return _then_resume(changing.refused(state, event, facts), facts)
 
 
 def _then_resume(turn: Turn, facts: Facts) -> Turn:
     """An interruption has ended: go on where it began."""
-    if turn.request is not None or turn.state.step in (None, "changing.which"):
+    if turn.request is not None or turn.state.step in (None, *changing.WHICH):
         return turn
     if turn.state.draft == Draft():  # nothing was said yet that would be lost
         return replace_state(turn, replace(turn.state, stack=()))
     return first(turn.replies, _resume(turn.state, facts))
 
 
+def _cancelled(state: State, event: Cancelled, facts: Facts) -> Turn:
+    """What was asked for in its place is with the same doctor and for the same patient, as far as nothing else was said."""
+    later = tuple(_like(event.visit, meaning) for meaning in state.later)
+    return _then_resume(changing.cancelled(replace(state, later=later), event, facts), facts)
+
+
+def _like(visit: Visit, meaning: Meaning) -> Meaning:
+    if _says_who(meaning) or not filling.tells(meaning):
+        return meaning
+    slot = visit.slot
+    return replace(
+        meaning,
+        practitioners=(slot.practitioner_id,),
+        visit_types=(slot.visit_type_id,),
+        patients=(visit.patient_id,),
+    )
+
+
 def _visits_found(state: State, event: VisitsFound, facts: Facts) -> Turn:
+    if event.purpose in ("move", "move_to", "which_to_move"):
+        turn = moving.found(state, event, facts)
+        return turn if turn.state.draft.moving else _then_resume(turn, facts)
     return _then_resume(changing.found(state, event, facts), facts)
+
+
+def _visit_found(state: State, event: VisitFound, facts: Facts) -> Turn:
+    if event.why == "move":
+        return moving.begin(state, event.visit, facts)
+    return _then_resume(changing.shown(state, event.visit, facts), facts)
 
 
 _HANDLERS: dict[type, Callable[[State, Any, Facts], Turn]] = {
@@ -422,11 +502,16 @@ _HANDLERS: dict[type, Callable[[State, Any, Facts], Turn]] = {
     Booked: lambda state, event, facts: _then_resume(booking.booked(state, event, facts), facts),
     PatientRegistered: booking.registered,
     VisitsFound: _visits_found,
-    Cancelled: lambda state, event, facts: _then_resume(changing.cancelled(state, event, facts), facts),
+    VisitFound: _visit_found,
+    Moved: lambda state, event, facts: _then_resume(moving.moved(state, event, facts), facts),
+    Cancelled: _cancelled,
     Undone: lambda state, event, facts: _then_resume(changing.undone(state, event, facts), facts),
     Released: lambda state, _event, facts: _resume(state, facts),
     Refused: _refused,
     HoldExpired: lambda state, event, _facts: booking.hold_expired(state, event),
+    TookOver: handover.taken_over,
+    StaffSaid: handover.said,
+    HandedBack: _handed_back,
 }
 
 _ACTIONS: dict[type, Callable[[State, Any, Facts], Turn]] = {
@@ -436,12 +521,14 @@ _ACTIONS: dict[type, Callable[[State, Any, Facts], Turn]] = {
     Want: booking.want,
     ForPatient: _while_booking(booking.for_whom),
     Mean: _while_booking(booking.mean),
+    ShowVisit: lambda state, action, _facts: changing.look_at(state, action),
+    MoveVisit: lambda state, action, _facts: moving.chosen(state, action),
     CancelVisit: lambda state, action, _facts: changing.cancel(state, action),
     Undo: lambda state, action, _facts: changing.undo(state, action),
     CallPerson: lambda state, _action, facts: _call_person(state, facts),
 }
 
-_GLOBAL: dict[str, Callable[[State, Said, Facts], Turn]] = {
+_GLOBAL: dict[str, Callable[[State, Said, Facts], Turn | None]] = {
     "person": lambda state, _said, facts: _call_person(state, facts),
     "restart": _restart,
     "undo": _undo,
@@ -450,13 +537,12 @@ _GLOBAL: dict[str, Callable[[State, Said, Facts], Turn]] = {
     "stop": _stop,
     "visits": lambda state, _said, _facts: changing.show(state),
     "back": _back,
-    "hours": _digress("hours"),
-    "address": _digress("address"),
-    "price": _digress("prices"),
-    "help": _digress("help"),
+    "repeat": _repeat,
     "move": _move,
+    "instead": _instead,
     "other_day": _other_day,
     "more": _more,
+    **dict.fromkeys(answering.TOLD, _inform),
 }
 
 _HEARING: tuple[Callable[[State, Said, Facts], Turn | None], ...] = (
@@ -466,13 +552,14 @@ _HEARING: tuple[Callable[[State, Said, Facts], Turn | None], ...] = (
     _object,
     _take_facts,
     _decline,
+    _explain,
     _be_polite,
 )
 """The ways of hearing words, in this order."""
 
-_ANSWERS = booking.HEAR | {"changing.which": changing.hear_which}
+_ANSWERS = booking.HEAR | {"changing.which": changing.hear_which, "moving.which": moving.hear_which}
 
-_RESUME = booking.RESUME | {"changing.which": changing.ask_which}
+_RESUME = booking.RESUME | {"changing.which": changing.ask_which, "moving.which": moving.ask_which}
 
 _COURTESIES: dict[str, Callable[[State, Facts], Turn]] = {
     "greeting": _greet,

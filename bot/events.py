@@ -10,9 +10,9 @@ from bot.messages import Action, Choice, Reply
 from bot.state import State
 from bot.understanding.meaning import Meaning
 from core.scheduling.directory import Directory
-from core.scheduling.slots import Slot, Wanted
+from core.scheduling.reasons import Why
 from core.scheduling.visits import Visit
-from core.scheduling.wishes import When
+from core.scheduling.wishes import Slot, Wanted, When
 
 
 @dataclass(frozen=True)
@@ -25,16 +25,18 @@ class Facts:
     reachable: bool = True  # reminders can be sent to this very address
     most_options: int = 3  # how many options the channel can show at once
     owner: int | None = None  # the patient whose own address this is
+    is_demo: bool = False  # to be said, as somebody may take the clinic for a real one
 
 
 # --- events ----------------------------------------------------------------------------------------------------------
 
 
 class Said(msgspec.Struct, frozen=True):
-    """Words; with them the choices of the newest prompt that a digit may answer."""
+    """Words; with them the choices of the newest prompt that a digit may answer, and what the message asks for besides."""
 
     meaning: Meaning
     choices: tuple[Choice, ...] = ()
+    besides: tuple[Meaning, ...] = ()
 
 
 class Chose(msgspec.Struct, frozen=True):
@@ -53,6 +55,7 @@ class SlotsFound(msgspec.Struct, frozen=True):
     wanted: Wanted
     slots: tuple[Slot, ...]
     exact: bool
+    why: Why | None = None  # the wish could not be met
 
 
 class SlotHeld(msgspec.Struct, frozen=True):
@@ -76,8 +79,11 @@ class PatientRegistered(msgspec.Struct, frozen=True):
     first_name: str
 
 
-Purpose = Literal["show", "cancel", "choose"]
-"""Why visits are looked up: to be shown, to call off the one that was meant, to ask which one is meant."""
+Purpose = Literal["show", "cancel", "which_to_cancel", "move", "move_to", "which_to_move"]
+"""Why visits are looked up: to be shown; to call off or move the one that was meant; to ask which one is meant.
+
+`move_to` tells the new time apart; with `move` a time that was said may belong to the visit or be the new one.
+"""
 
 
 class VisitsFound(msgspec.Struct, frozen=True):
@@ -86,6 +92,22 @@ class VisitsFound(msgspec.Struct, frozen=True):
     purpose: Purpose
     visits: tuple[Visit, ...]
     as_described: bool
+
+
+class VisitFound(msgspec.Struct, frozen=True):
+    """The answer to LookUpVisit: it can be changed, and is as it was."""
+
+    why: Literal["show", "move"]
+    visit: Visit
+
+
+class Moved(msgspec.Struct, frozen=True):
+    """The answer to Move; `was` is where it stood, `keeps_time` says whether undo cannot fail."""
+
+    visit: Visit
+    was: Slot
+    keeps_time: bool
+    already: bool = False
 
 
 class Cancelled(msgspec.Struct, frozen=True):
@@ -98,7 +120,7 @@ class Cancelled(msgspec.Struct, frozen=True):
 class Undone(msgspec.Struct, frozen=True):
     """The answer to TakeBack."""
 
-    what: Literal["booking", "cancelling"]
+    what: Literal["booking", "moving", "cancelling"]
     visit: Visit
 
 
@@ -107,17 +129,54 @@ class Released(msgspec.Struct, frozen=True):
 
 
 class Refused(msgspec.Struct, frozen=True):
-    """A request met an expected refusal. `slots` are the nearest times, where a time was wanted."""
+    """A request met an expected refusal. `slots` are the nearest times, where a time was wanted; `visit` as it is now."""
 
     code: str
     slots: tuple[Slot, ...] = ()
-    visit: int | None = None
+    visit: Visit | None = None
+    why: Why | None = None  # a time is not to be had for another reason than that it was just taken
 
 
 class HoldExpired(msgspec.Struct, frozen=True):
     """From the clock: a hold has run out."""
 
     hold: int
+
+
+# What staff do to a dialog. They come through the inbox as JSON, are checked against who has taken over, and then happen.
+
+
+class TookOver(msgspec.Struct, frozen=True, tag="took_over"):
+    """From staff: from now on they answer. `anyway` takes over from a colleague too."""
+
+    name: str
+    anyway: bool = False
+
+
+class StaffSaid(msgspec.Struct, frozen=True, tag="said"):
+    """From staff: words for the patient. They take over, if nobody has."""
+
+    name: str
+    text: str
+
+
+class HandedBack(msgspec.Struct, frozen=True, tag="handed_back"):
+    """From staff: the dialog goes on by itself."""
+
+
+StaffAct = TookOver | StaffSaid | HandedBack
+
+_ACT: msgspec.json.Decoder[StaffAct] = msgspec.json.Decoder(StaffAct)
+
+
+def pack_act(act: StaffAct) -> bytes:
+    """To JSON, for the inbox."""
+    return msgspec.json.encode(act)
+
+
+def unpack_act(packed: bytes) -> StaffAct:
+    """From the inbox."""
+    return _ACT.decode(packed)
 
 
 Event = (
@@ -129,11 +188,14 @@ Event = (
     | Booked
     | PatientRegistered
     | VisitsFound
+    | VisitFound
+    | Moved
     | Cancelled
     | Undone
     | Released
     | Refused
     | HoldExpired
+    | StaffAct
 )
 
 
@@ -177,24 +239,53 @@ class FindVisits(msgspec.Struct, frozen=True):
     whens: tuple[When, ...] = ()  # a doubtful time has several readings
 
 
+class LookUpVisit(msgspec.Struct, frozen=True):
+    """Is a visit still what it was at `sequence`? Without one, whatever it is now."""
+
+    why: Literal["show", "move"]
+    visit: int
+    sequence: int | None = None
+
+
+class Move(msgspec.Struct, frozen=True):
+    """Give a visit another time."""
+
+    visit: int
+    sequence: int
+    slot: Slot
+
+
 class Cancel(msgspec.Struct, frozen=True):
     """Call a visit off."""
 
     visit: int
+    sequence: int | None = None
 
 
 class TakeBack(msgspec.Struct, frozen=True):
-    """Undo a booking or a cancellation."""
+    """Undo a booking, a move or a cancellation."""
 
-    what: Literal["booking", "cancelling"]
+    what: Literal["booking", "moving", "cancelling"]
     visit: int
+    sequence: int | None = None
 
 
 class ReleaseHold(msgspec.Struct, frozen=True):
     """Let go of what is held."""
 
 
-Request = FindSlots | HoldSlot | BookSlot | RegisterPatient | FindVisits | Cancel | TakeBack | ReleaseHold
+Request = (
+    FindSlots
+    | HoldSlot
+    | BookSlot
+    | RegisterPatient
+    | FindVisits
+    | LookUpVisit
+    | Move
+    | Cancel
+    | TakeBack
+    | ReleaseHold
+)
 
 
 @dataclass(frozen=True)

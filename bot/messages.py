@@ -5,13 +5,13 @@ Replies hold keys and values. They are worded when they are sent, in the reader'
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from typing import Literal
 
 import msgspec
 
-from core.scheduling.slots import Slot, Wanted
-from core.scheduling.wishes import When
+from core.scheduling.visits import Visit
+from core.scheduling.wishes import Slot, Wanted, When
 
 
 class Inbound(msgspec.Struct, frozen=True):
@@ -28,7 +28,8 @@ class Manner:
 
     reachable: bool = True  # a reminder can be sent to the very address that writes
     most_options: int = 3  # how many options can be shown at once
-    hold: timedelta = timedelta(minutes=10)  # how long a time is kept while somebody answers
+    is_demo: bool = False  # an invented clinic, where people may take it for a real one
+    patience: int = 1  # how many times longer than usual a time is kept while somebody answers
 
 
 # --- what can be put into a sentence ---------------------------------------------------------------------------------
@@ -45,6 +46,18 @@ class Day(msgspec.Struct, frozen=True, tag="day"):
     """A local day."""
 
     on: date
+
+
+class Span(msgspec.Struct, frozen=True, tag="span"):
+    """A length of time."""
+
+    minutes: int
+
+
+class Language(msgspec.Struct, frozen=True, tag="language"):
+    """Languages, by their ISO 639-1 codes."""
+
+    codes: tuple[str, ...]
 
 
 class Wish(msgspec.Struct, frozen=True, tag="wish"):
@@ -66,17 +79,18 @@ class Parts(msgspec.Struct, frozen=True, tag="parts"):
     says: tuple[Say, ...]
 
 
-Value = str | int | Moment | Day | Wish | Say | Parts
+Value = str | int | Moment | Day | Span | Language | Wish | Say | Parts
 
 
 # --- what a choice means: complete in itself, so that an old one still does what it says, or explains ----------------
 
 
 class Pick(msgspec.Struct, frozen=True, tag="pick"):
-    """Take this time, for this patient; without one, hold it and ask who comes."""
+    """Take this time, for this patient; without one, hold it and ask who comes. Or move a visit there."""
 
     slot: Slot
     patient: int | None = None
+    moving: Visit | None = None
 
 
 class MoreTimes(msgspec.Struct, frozen=True, tag="more"):
@@ -84,6 +98,7 @@ class MoreTimes(msgspec.Struct, frozen=True, tag="more"):
 
     wanted: Wanted
     patient: int | None = None
+    moving: Visit | None = None
 
 
 class OtherDay(msgspec.Struct, frozen=True, tag="other_day"):
@@ -110,24 +125,41 @@ class Mean(msgspec.Struct, frozen=True, tag="mean"):
     readings: tuple[When, ...]
 
 
-class CancelVisit(msgspec.Struct, frozen=True, tag="cancel"):
-    """Call this visit off."""
+class ShowVisit(msgspec.Struct, frozen=True, tag="show"):
+    """Look at this visit, to change it perhaps."""
 
     visit: int
+
+
+class CancelVisit(msgspec.Struct, frozen=True, tag="cancel"):
+    """Call this visit off, as it was when this was offered (`sequence`)."""
+
+    visit: int
+    sequence: int | None = None
+
+
+class MoveVisit(msgspec.Struct, frozen=True, tag="move"):
+    """Find another time for this visit, as it was when this was offered (`sequence`)."""
+
+    visit: int
+    sequence: int | None = None
 
 
 class Undo(msgspec.Struct, frozen=True, tag="undo"):
-    """Take back the last step with this visit."""
+    """Take back the last step with this visit, which left it at `sequence`."""
 
-    what: Literal["booking", "cancelling"]
+    what: Literal["booking", "moving", "cancelling"]
     visit: int
+    sequence: int | None = None
 
 
 class CallPerson(msgspec.Struct, frozen=True, tag="person"):
     """Ask for a person."""
 
 
-Action = Pick | MoreTimes | OtherDay | Want | ForPatient | Mean | CancelVisit | Undo | CallPerson
+Action = (
+    Pick | MoreTimes | OtherDay | Want | ForPatient | Mean | ShowVisit | MoveVisit | CancelVisit | Undo | CallPerson
+)
 
 
 class Choice(msgspec.Struct, frozen=True):
@@ -151,7 +183,9 @@ def by_digit(choices: Sequence[Choice]) -> dict[int, Choice]:
 class Happened(msgspec.Struct, frozen=True):
     """A fact that a reply tells of, for transcripts, tests and the console."""
 
-    event: Literal["booked", "held", "cancelled", "restored", "unbooked", "refused", "handed_over"]
+    event: Literal[
+        "booked", "held", "moved", "moved_back", "cancelled", "restored", "unbooked", "refused", "handed_over"
+    ]
     facts: dict[str, str | int | None] = {}
 
 
@@ -175,7 +209,7 @@ _PAYLOAD = msgspec.json.Decoder(Payload)
 _CHOICES = msgspec.json.Decoder(tuple[Choice, ...])
 
 
-def pack(value: Payload | Sequence[Choice]) -> bytes:
+def pack(value: Payload | Reply | Sequence[Choice]) -> bytes:
     """To JSON, for the outbox and the prompts."""
     return msgspec.json.encode(value)
 

@@ -14,13 +14,13 @@ from string import Formatter
 from typing import Any
 
 from babel import Locale, UnknownLocaleError
-from babel.dates import format_date, format_skeleton, format_time, get_day_names
+from babel.dates import format_date, format_skeleton, format_time, format_timedelta, get_day_names
 from babel.lists import format_list
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from babel.numbers import format_currency, get_currency_precision
 
-from bot.messages import Day, Moment, Parts, Say, Value, Wish
+from bot.messages import Day, Language, Moment, Parts, Say, Span, Value, Wish
 from core.scheduling.directory import Directory, Location
 from core.scheduling.wishes import DayRange, When
 
@@ -78,6 +78,10 @@ class _Sentence(Formatter):
                 return self.moment(value, format_spec)
             case Day(on):
                 return self.day(on, format_spec)
+            case Language(codes):
+                return str(format_list([str(self.locale.languages.get(c, c)) for c in codes], locale=self.locale))
+            case Span(minutes):
+                return _plain(format_timedelta(timedelta(minutes=minutes), locale=self.locale))
             case Say():
                 return say(value, self.language, self.directory)
             case Parts(says):
@@ -117,7 +121,10 @@ class _Sentence(Formatter):
             key = "format.between" if times.start and times.end else "format.after" if times.start else "format.before"
             named = {name: self.time(at) for name, at in (("start", times.start), ("end", times.end)) if at}
             parts.append(self._word(key, **named))
-        return " ".join(parts) or self._word("format.any_time")
+        worded = " ".join(parts) or self._word("format.any_time")
+        if when.otherwise is None:
+            return worded
+        return str(format_list([worded, self.wish(when.otherwise, style)], "or", locale=self.locale))
 
     def _days(self, days: DayRange, style: str) -> str:
         first, last = days.start, days.end and days.end - timedelta(days=1)

@@ -5,7 +5,6 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
 
 from bot.messages import Inbound, Manner, Payload
 from channels import terminal, webchat
@@ -24,7 +23,7 @@ class Channel:
 
 
 _SPACIOUS = Manner(reachable=False, most_options=6)
-_BY_DIGITS = Manner(hold=timedelta(minutes=20))  # people answer an SMS late
+_BY_DIGITS = Manner(patience=2)  # people answer an SMS late
 
 CHANNELS: dict[str, Channel] = {
     webchat.CHANNEL: Channel(webchat.decode, lambda _: _SPACIOUS),

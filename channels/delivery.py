@@ -10,7 +10,7 @@ from channels import Channel, sending
 from channels.errors import Permanent, Temporary, Unknown
 from core import failpoints, logs
 from core.crypto import Vault
-from core.database import transaction
+from core.database import at_once, transaction
 from core.messaging import outbox
 from core.messaging.outbox import Outcome, Owed
 from core.scheduling.directory import Directory
@@ -35,8 +35,9 @@ def deliver_next(engine: Engine, vault: Vault, directory: Directory, channels: M
     failpoints.reach("send.after_claim")
     outcome = _handed_over(channels[channel], owed, directory)
     failpoints.reach("send.before_settle")
-    with transaction(engine) as session:
+    with at_once(engine) as session:
         outbox.settle(session, owed, outcome)
+    failpoints.reach("send.after_settle")
     _log.info("delivered", outbox_id=owed.id, channel=channel, status=outcome.status, code=outcome.error)
     return True
 

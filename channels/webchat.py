@@ -1,7 +1,9 @@
 """Web chat: a visitor is a random token in a cookie; the page fetches for itself and needs no sender."""
 
 import secrets
+import threading
 import time
+from collections import Counter
 from datetime import datetime
 from typing import Literal, NamedTuple
 
@@ -15,7 +17,7 @@ from channels.rendering import Button, with_buttons
 from core import failpoints
 from core.config import Settings
 from core.crypto import Vault
-from core.database import UNAVAILABLE, open_engine, run, transaction
+from core.database import UNAVAILABLE, at_once, open_engine, run, transaction
 from core.messaging import inbox, outbox
 from core.messaging.inbox import Sender
 from core.messaging.waking import Bell, Ear
@@ -68,6 +70,7 @@ class WebChat:
         self._bell = bell
         self._ear = ear
         self._directory = directory.Cached()
+        self._waiting_room = _WaitingRoom(engine, ear)
 
     def receive(
         self, visitor: str, message_id: str, *, text: str | None, choice: str | None, label: str | None, seen: int
@@ -75,8 +78,15 @@ class WebChat:
         """Keep a message in the inbox, once per `message_id`; what came up to `seen` was shown before it was written."""
         with transaction(self._engine) as session:
             reading.store(session, self._vault, _sender(visitor), message_id, Written(text, choice, label), seen)
+            failpoints.reach("inbox.before_commit")
         failpoints.reach("inbox.after_commit")
         self._bell.ring("inbox")
+
+    def poll(self, visitor: str, after: int) -> Log:
+        """The chat after number `after`, all before which has been shown. Mostly there is nothing, and one question says so."""
+        with at_once(self._engine) as session:
+            has_news = outbox.has_news(session, self._vault, _sender(visitor), after)
+        return self.log(visitor, after, settle=True) if has_news else Log((), after, waiting=False)
 
     def log(self, visitor: str, after: int, *, settle: bool) -> Log:
         """The chat after number `after`; `settle` notes that everything up to there has been shown."""
@@ -93,14 +103,11 @@ class WebChat:
 
     def wait(self, visitor: str, after: int, seconds: float) -> Log:
         """The chat after number `after`, once nothing waits for an answer any more, or when the time is up."""
-        deadline = time.monotonic() + seconds
-        while True:
-            heard = self._ear.rings
-            log = self.log(visitor, after, settle=False)
-            left = deadline - time.monotonic()
-            if not log.waiting or left <= 0:
-                return log
-            self._ear.wait(heard, left)
+        with at_once(self._engine) as session:
+            home = inbox.find_home(session, self._vault, _sender(visitor))
+        if home is not None:
+            self._waiting_room.wait(home.conversation_id, seconds)
+        return self.log(visitor, after, settle=False)
 
     def personas(self) -> tuple[Persona, ...]:
         """Whom a visitor may play; nobody outside of the demo clinic."""
@@ -130,6 +137,41 @@ class WebChat:
         except UNAVAILABLE:
             return False
         return True
+
+
+class _WaitingRoom:
+    """Where posts wait for their replies. A bell wakes everybody in it, so one of them asks for all."""
+
+    def __init__(self, engine: Engine, ear: Ear) -> None:
+        self._engine = engine
+        self._ear = ear
+        self._lock = threading.Lock()
+        self._inside: Counter[int] = Counter()  # conversations, and how many wait for each
+        self._asked = (-1, frozenset[int](), frozenset[int]())  # after which ring, for whom, and who is unanswered
+
+    def wait(self, conversation_id: int, seconds: float) -> None:
+        """Return once nothing in this conversation waits for an answer, or when the time is up."""
+        deadline = time.monotonic() + seconds
+        with self._lock:
+            self._inside[conversation_id] += 1
+        try:
+            while self._is_unanswered(heard := self._ear.rings, conversation_id):
+                if (left := deadline - time.monotonic()) <= 0:
+                    return
+                self._ear.wait(heard, left)
+        finally:
+            with self._lock:
+                self._inside[conversation_id] -= 1
+                self._inside += Counter()  # forgets those whom nobody waits for
+
+    def _is_unanswered(self, heard: int, conversation_id: int) -> bool:
+        with self._lock:
+            after, everybody, _ = self._asked
+            if after != heard or conversation_id not in everybody:
+                everybody = frozenset(self._inside)
+                with at_once(self._engine) as session:
+                    self._asked = heard, everybody, inbox.unanswered(session, everybody)
+            return conversation_id in self._asked[2]
 
 
 def connect(settings: Settings) -> WebChat:

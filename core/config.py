@@ -1,20 +1,16 @@
-"""Settings: read once when a process starts, checked as a whole, and passed along."""
+"""Settings: read once when a process starts, checked as a whole, and passed along as plain values."""
 
 import base64
 import binascii
-import contextlib
+import dataclasses
 import os
 import re
-import secrets
-import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
-
-from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, ValidationError
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from core.keyring import Keyring
 
@@ -24,6 +20,7 @@ if TYPE_CHECKING:
 ENV_FILE = Path(".env")
 VAR_DIR = Path("var")
 KEY_BYTES = 32
+NO_KEYS = Keyring("", MappingProxyType({}))
 
 
 class SettingsError(Exception):
@@ -63,6 +60,19 @@ def parse_origin(text: str) -> str:
     return f"{parts.scheme}://{parts.netloc}"
 
 
+def parse_origins(text: str) -> tuple[str, ...]:
+    """Origins separated by commas or spaces, each once. Browsers name an origin in small letters, without its usual port."""
+    return tuple(dict.fromkeys(_as_browsers_say(part) for part in text.replace(",", " ").split()))
+
+
+def _as_browsers_say(text: str) -> str:
+    parts = urlsplit(parse_origin(text))
+    if not re.fullmatch(r"[a-z0-9.-]+|\[[0-9a-f:.]+\]", host := parts.netloc.lower().removesuffix(f":{parts.port}")):
+        raise ValueError("not an origin")  # no stars, no names of users, nothing that could end a header's directive
+    usual = {"http": 80, "https": 443}[parts.scheme]
+    return f"{parts.scheme}://{host}" if parts.port in (None, usual) else f"{parts.scheme}://{host}:{parts.port}"
+
+
 def _key(name: str, encoded: str) -> bytes:
     try:
         key = base64.b64decode(encoded, validate=True)
@@ -73,57 +83,22 @@ def _key(name: str, encoded: str) -> bytes:
     return key
 
 
-def _must_be(what: str, *, secret: bool = False) -> Any:
-    """A field whose wrong value is explained as "NAME is "…": it must be `what`"; secrets are never shown."""
-    return Field(description=what, repr=not secret)
-
-
-_KEYS = f"id:key pairs separated by commas, newest first, each key {KEY_BYTES} random bytes in base64"
-Keys = Annotated[Keyring, NoDecode, PlainValidator(parse_keyring), _must_be(_KEYS, secret=True)]
-DatabaseUrl = Annotated[
-    str,
-    AfterValidator(parse_database_url),
-    _must_be("an address such as postgresql://user:password@host:5432/name", secret=True),
-]
-Origin = Annotated[
-    str, AfterValidator(parse_origin), _must_be("an address without a path, such as https://chat.example.org")
-]
-Port = Annotated[int, Field(ge=1, le=65535), _must_be("a number between 1 and 65535")]
-Level = Annotated[
-    Literal["debug", "info", "warning", "error"],
-    BeforeValidator(str.lower),
-    _must_be("one of debug, info, warning, error"),
-]
-
-
-class _Sources(BaseSettings):
-    """Where settings come from: the environment, then files; an empty value is none, unknown names are ignored."""
-
-    model_config = SettingsConfigDict(
-        env_file_encoding="utf-8", env_ignore_empty=True, extra="ignore", frozen=True, validate_default=False
-    )
-
-
-class _Place(_Sources):
-    """What must be known before the keys can be found, unchecked."""
-
-    database_url: str = ""
-    var_dir: Path = VAR_DIR
-
-
-class Settings(_Sources):
+@dataclass(frozen=True)
+class Settings:
     """What differs between one place where Frontdesk runs and another. `.env.example` explains each name."""
 
-    database_url: DatabaseUrl = ""  # empty: the embedded server under var_dir
-    master_keys: Keys
-    lookup_keys: Keys
+    database_url: str = field(default="", repr=False)  # empty: the embedded server under var_dir
+    master_keys: Keyring = field(default=NO_KEYS, repr=False)
+    lookup_keys: Keyring = field(default=NO_KEYS, repr=False)
     var_dir: Path = VAR_DIR
     http_host: str = "127.0.0.1"
-    http_port: Port = 8080
-    workers: Annotated[int, Field(ge=1, le=64), _must_be("a number between 1 and 64")] = 1
-    log_level: Level = "info"
-    public_url: Origin = ""
-    trusted_proxies: Annotated[int, Field(ge=0, le=10), _must_be("a number between 0 and 10")] = 0
+    http_port: int = 8080
+    workers: int = 1
+    log_level: str = "info"
+    demo: bool = False
+    public_url: str = ""
+    embed_origins: tuple[str, ...] = ()
+    trusted_proxies: int = 0
 
     @property
     def vault(self) -> "Vault":
@@ -135,62 +110,36 @@ class Settings(_Sources):
 
 def load_settings(env_file: Path = ENV_FILE) -> Settings:
     """The settings of this process, or SettingsError with everything that is wrong with them."""
-    try:
-        place = _Place(_env_file=env_file)
-        files, problems = _key_files(place)
-        settings = Settings(_env_file=[*files, env_file])
-    except ValidationError as invalid:
-        # Without a DATABASE_URL keys are missing only where they could not be made, and that has been said.
-        problems += [_in_words(error) for error in invalid.errors() if place.database_url or error["type"] != "missing"]
-    except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{getattr(error, 'filename', env_file)} cannot be read as text in UTF-8.") from None
-    if problems:
-        raise SettingsError("\n".join(problems))
-    return settings
+    from core.given import read  # what checks them takes 9 MB, which the web process does without
+
+    return read(env_file)
 
 
 def as_environment(settings: Settings) -> dict[str, str]:
     """What a child process needs in its environment to come to the same settings."""
-    values = {name.upper(): getattr(settings, name) for name in Settings.model_fields}
-    return {name: format_keyring(value) if isinstance(value, Keyring) else str(value) for name, value in values.items()}
+    values = {name.upper(): getattr(settings, name) for name in (known.name for known in dataclasses.fields(Settings))}
+    return {name: _as_text(value) for name, value in values.items()}
 
 
-def _key_files(place: _Place) -> tuple[list[Path], list[str]]:
-    """The laptop's file of keys, where it is the one that counts; or what is wrong with its folder."""
-    if place.database_url:
-        return [], []
-    try:
-        return [_keys_file(place.var_dir)], []
-    except OSError as error:
-        return [], [f'VAR_DIR is "{place.var_dir}": it must be a folder that can be written ({error.strerror})']
+def _as_text(value: object) -> str:
+    if isinstance(value, Keyring):
+        return format_keyring(value)
+    return ",".join(value) if isinstance(value, tuple) else str(value)
 
 
-def _keys_file(var_dir: Path) -> Path:
-    """The keys of a laptop, made once. With a database elsewhere they must be given: a new machine's would not open it."""
-    path = var_dir / "keys.env"
-    if not path.exists():
-        var_dir.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile("w", dir=var_dir) as draft:  # readable by its owner only
-            draft.write("# Without these keys nobody can read the database: back them up with it.\n")
-            draft.writelines(f"{name}=k1:{_new_key()}\n" for name in ("MASTER_KEYS", "LOOKUP_KEYS"))
-            draft.flush()
-            os.fsync(draft.fileno())
-            with contextlib.suppress(FileExistsError):  # another process was first: its keys count
-                path.hardlink_to(draft.name)
-    return path
+_FROM_TEXT: dict[str, Callable[[str], Any]] = {
+    "master_keys": parse_keyring,
+    "lookup_keys": parse_keyring,
+    "var_dir": Path,
+    "http_port": int,
+    "workers": int,
+    "demo": lambda text: text == "True",
+    "embed_origins": parse_origins,
+    "trusted_proxies": int,
+}
 
 
-def _new_key() -> str:
-    return base64.b64encode(secrets.token_bytes(KEY_BYTES)).decode()
-
-
-def _in_words(error: Mapping[str, Any]) -> str:
-    field = str(error["loc"][0])
-    about = Settings.model_fields[field]
-    name, wanted = field.upper(), about.description or "something else"
-    if error["type"] == "missing":
-        return f"{name} is missing: with a DATABASE_URL it must be {wanted}"
-    if not about.repr:
-        reason = error.get("ctx", {}).get("error", "not understood")
-        return f"{name} cannot be used ({reason}): it must be {wanted}"
-    return f'{name} is "{error["input"]}": it must be {wanted}'
+def handed_over() -> Settings:
+    """What the process that started this one has checked and put `as_environment`."""
+    values = {known.name: os.environ[known.name.upper()] for known in dataclasses.fields(Settings)}
+    return Settings(**{name: _FROM_TEXT.get(name, str)(text) for name, text in values.items()})

@@ -74,9 +74,9 @@ class Vault:
     master: Keyring
     lookup: Keyring
 
-    def new_key(self) -> tuple[DataKey, bytes]:
-        """A fresh data key, and the same wrapped for the table `data_keys`."""
-        key_id, secret = secrets.randbits(63), AESGCM.generate_key(256)
+    def new_key(self, key_id: int | None = None) -> tuple[DataKey, bytes]:
+        """A fresh data key, and the same wrapped for the table `data_keys`; its id is chance's where none is given."""
+        key_id, secret = secrets.randbits(63) if key_id is None else key_id, AESGCM.generate_key(256)
         nonce = os.urandom(_NONCE)
         master = self.master.current
         wrapped = AESGCM(self.master.keys[master]).encrypt(nonce, secret, _bound("data_keys.wrapped", key_id))

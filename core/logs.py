@@ -11,8 +11,8 @@ from structlog.typing import EventDict
 _FIELDS = frozenset(
     {
         "event", "level", "source", "timestamp", "process",
-        "attempts", "channel", "code", "conversation_id", "count", "error", "inbox_id", "lease", "method", "milliseconds", "outbox_id",
-        "path", "port", "reason", "status", "turn_id", "where",
+        "attempts", "channel", "code", "conversation_id", "count", "error", "hash", "inbox_id", "lease", "method", "milliseconds", "outbox_id",
+        "path", "port", "reason", "seal_id", "status", "turn_id", "where",
     }
 )  # fmt: skip
 

@@ -1,15 +1,15 @@
 """Every table, known to one MetaData: for migrations and for the test that compares the two."""
 
 from core import clock, crypto
-from core.compliance import audit
+from core.compliance import audit, seals
 from core.database import metadata
 from core.messaging import conversations, handoffs, inbox, outbox
 from core.people import consent, identities, organization, patients, personas, practitioners, staff
-from core.scheduling import booking, schedules, visit_types
+from core.scheduling import booking, policies, schedules, visit_types
 
 __all__ = ["metadata"]
 
 MODULES = (
     audit, booking, clock, consent, conversations, crypto, handoffs, identities, inbox, organization, outbox, patients, personas,
-    practitioners, schedules, staff, visit_types,
+    policies, practitioners, schedules, seals, staff, visit_types,
 )  # fmt: skip

@@ -1,16 +1,17 @@
 """What granian loads in the process that serves."""
 
-from flask import Flask
-
 from core import logs
-from core.config import load_settings
+from core.config import handed_over
 from frontdesk import lifeline
+from frontdesk.front import Front
 from webhooks.app import create_app
 
+THREADS = 8  # as many as the database has connections for; a web-chat POST keeps one for up to 250 ms while it waits for its reply
 
-def create() -> Flask:
+
+def create() -> Front:
     """The web application, in a process that ends with its parent."""
     lifeline.follow()
-    settings = load_settings()
+    settings = handed_over()
     logs.set_up("web", settings.log_level)
-    return create_app(settings)
+    return Front(create_app(settings), THREADS, peers_are_people=not settings.trusted_proxies)

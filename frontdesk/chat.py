@@ -51,7 +51,7 @@ def _talk(terminal: Terminal, options: argparse.Namespace, clinic: Directory) ->
     quiet = options.script is None and sys.stdin.isatty()
     if quiet:
         print(f"You write to {clinic.organization.name} as {terminal.address}. Ctrl-D ends the chat.")
-    for text in _lines(options.script):
+    for text in lines(options.script):
         kept.append(Line("patient", text))
         if options.json:
             _print_json({"speaker": "patient", "text": text})
@@ -84,9 +84,10 @@ def as_json(answer: Answer, clinic: Directory) -> dict[str, Any]:
     }
 
 
-def _lines(script: Path | None) -> Iterator[str]:
+def lines(script: Path | None, prompt: str = "> ") -> Iterator[str]:
+    """What is said: the lines of a script, of standard input (`-`), or what somebody types. Raises CannotRun."""
     if script is None:
-        yield from _typed()
+        yield from _typed(prompt)
     elif str(script) == "-":
         yield from _stripped(sys.stdin)
     else:
@@ -102,10 +103,10 @@ def _stripped(file: TextIO | Iterable[str]) -> Iterator[str]:
         yield line.rstrip("\r\n")
 
 
-def _typed() -> Iterator[str]:
+def _typed(prompt: str) -> Iterator[str]:
     while True:
         try:
-            yield input("> " if sys.stdin.isatty() else "")
+            yield input(prompt if sys.stdin.isatty() else "")
         except EOFError:
             return
 

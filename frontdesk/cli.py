@@ -7,6 +7,7 @@ import sys
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime
 from importlib import import_module
 from pathlib import Path
@@ -14,7 +15,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from core.config import Settings, SettingsError, load_settings
 from frontdesk import lifeline
+from frontdesk.bench import command as bench
 from frontdesk.errors import CannotRun, about_database
+from frontdesk.replay import command as replay
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -49,10 +52,16 @@ def _no_arguments(_parser: argparse.ArgumentParser) -> None:
     """For a command that has none."""
 
 
-def _run_everything(_options: argparse.Namespace, settings: Settings) -> None:
+def _run_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--demo", action="store_true", help="let the demo clinic answer on real channels, and say that it is one"
+    )
+
+
+def _run_everything(options: argparse.Namespace, settings: Settings) -> None:
     from frontdesk import run
 
-    run.main(settings)
+    run.main(replace(settings, demo=settings.demo or options.demo))
 
 
 def _process(name: str) -> Callable[[argparse.Namespace, Settings], None]:
@@ -65,7 +74,7 @@ def _process(name: str) -> Callable[[argparse.Namespace, Settings], None]:
         with database_url(settings) as url:
             require_clinic(url)
             require_keys(url, settings)
-            import_module(f"frontdesk.{name}").main(settings.model_copy(update={"database_url": url}))
+            import_module(f"frontdesk.{name}").main(replace(settings, database_url=url))
 
     return run
 
@@ -114,6 +123,20 @@ def _chat(options: argparse.Namespace, settings: Settings) -> None:
         chat.run(options, ready)
 
 
+def _desk_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--as", dest="name", metavar="NAME", required=True, help="who you are, as patients are to read it"
+    )
+    parser.add_argument("--script", type=Path, metavar="FILE", help="do what these lines say; - is standard input")
+
+
+def _desk(options: argparse.Namespace, settings: Settings) -> None:
+    from frontdesk import desk
+
+    with _ready_database(settings) as (ready, _):
+        desk.run(options, ready)
+
+
 def _understand_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--clinic", action="store_true", help="know the names of this clinic, and not just specialties")
     parser.epilog = (
@@ -136,14 +159,27 @@ def _understand(options: argparse.Namespace, settings: Settings) -> None:
     understand.run(sys.stdin, sys.stdout, known)
 
 
-def _verify(_options: argparse.Namespace, settings: Settings) -> int:
+def _verify_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--ledger",
+        type=Path,
+        metavar="FILE",
+        help="compare the outbox with what a vendor took: JSON lines with outbox_id",
+    )
+
+
+def _verify(options: argparse.Namespace, settings: Settings) -> int:
+    from core.compliance import seals
     from core.database import run, transaction
     from frontdesk import verify
     from frontdesk.embedded_postgres import database_url
 
+    ledger = None if options.ledger is None else verify.read_ledger(options.ledger)
+    noted = seals.noted(settings.var_dir / seals.FILE)
     with database_url(settings) as url, _engine(url) as engine, transaction(engine) as session:
-        run(session, "SET TRANSACTION READ ONLY")
-        found = verify.check(session, settings.vault)
+        for setting in verify.SETTINGS:
+            run(session, setting)
+        found = verify.check(session, settings.vault, noted=noted, ledger=ledger)
     print(verify.report(found))
     return 1 if any(finding.broken for finding in found.values()) else 0
 
@@ -158,7 +194,7 @@ def _ready_database(settings: Settings) -> Iterator[tuple[Settings, "Engine"]]:
         if not settings.database_url:
             prepare(settings, url)
         with _engine(url) as engine:
-            yield settings.model_copy(update={"database_url": url}), engine
+            yield replace(settings, database_url=url), engine
 
 
 @contextmanager
@@ -172,25 +208,83 @@ def _engine(url: str) -> Iterator["Engine"]:
         engine.dispose()
 
 
-def _demo(_options: argparse.Namespace, settings: Settings) -> None:
+def _setup_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--from", dest="folder", type=Path, metavar="FOLDER", help="take in the spreadsheets of a folder"
+    )
+    parser.add_argument("--dry-run", action="store_true", help="say what would become of every row, and change nothing")
+    parser.add_argument("--example", type=Path, metavar="FOLDER", help="make empty spreadsheets to fill in")
+
+
+def _setup(options: argparse.Namespace, settings: Settings) -> int:
+    from core.database import migrate
+    from frontdesk import setup
+    from frontdesk.embedded_postgres import database_url
+
+    if options.example is not None:
+        return setup.example(options.example)
+    with database_url(settings) as url:
+        migrate(url)
+        with _engine(url) as engine:
+            work = setup.by_questions if options.folder is None else setup.from_folder
+            return work(options, settings, engine)
+
+
+def _export_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("folder", type=Path, metavar="FOLDER", help="where the spreadsheets go")
+    parser.add_argument(
+        "--with-patients", action="store_true", help="patients and visits too; this is noted in the audit"
+    )
+    parser.add_argument("--force", action="store_true", help="overwrite files that are there")
+
+
+def _export(options: argparse.Namespace, settings: Settings) -> int:
+    from frontdesk import setup
+    from frontdesk.embedded_postgres import database_url
+    from frontdesk.moving_in import require_clinic, require_keys
+
+    with database_url(settings) as url:
+        require_clinic(url)
+        require_keys(url, settings)
+        with _engine(url) as engine:
+            return setup.export(options, settings, engine)
+
+
+def _demo_arguments(parser: argparse.ArgumentParser) -> None:
+    sizes = "large: 50 doctors, 200,000 patients, more than 500,000 visits, to measure in"
+    parser.add_argument("--size", choices=["small", "large"], default="small", help=sizes)
+
+
+def _demo(options: argparse.Namespace, settings: Settings) -> None:
+    from core.database import migrate
+    from frontdesk import demo
     from frontdesk.embedded_postgres import database_url
     from frontdesk.moving_in import prepare
 
     with database_url(settings) as url:
-        made = prepare(settings, url)
+        if options.size == "large":
+            migrate(url)
+            made = demo.load_large(settings, url)
+        else:
+            made = prepare(settings, url)
     print("The demo clinic is ready." if made else "This database holds a clinic already; it was left as it is.")
 
 
 COMMANDS = {
-    "run": Command("everything on this machine, with a database and a demo clinic", _no_arguments, _run_everything),
+    "run": Command("everything on this machine, with a database and a demo clinic", _run_arguments, _run_everything),
     "web": Command("answer HTTP: the web chat, webhooks of vendors, health", _no_arguments, _process("web")),
     "worker": Command("answer the inbox, and do what is due", _no_arguments, _process("worker")),
     "sender": Command("deliver the outbox", _no_arguments, _process("sender")),
     "migrate": Command("bring the database to this version's schema", _no_arguments, _migrate),
-    "demo": Command("make the demo clinic in an empty database", _no_arguments, _demo),
+    "setup": Command("make a clinic of your own, by questions or from spreadsheets", _setup_arguments, _setup),
+    "export": Command("write the clinic as the spreadsheets that setup takes in", _export_arguments, _export),
+    "demo": Command("make the demo clinic in an empty database", _demo_arguments, _demo),
     "chat": Command("chat with the clinic in this terminal, or from a script", _chat_arguments, _chat),
+    "desk": Command("staff: see who needs a person, take over, answer, hand back", _desk_arguments, _desk),
     "understand": Command("read messages as JSON lines, write what they mean", _understand_arguments, _understand),
-    "verify": Command("check the promises of the design on the database as it is", _no_arguments, _verify),
+    "verify": Command("check the promises of the design on the database as it is", _verify_arguments, _verify),
+    "replay": Command("let real bookings come again, by chat, to measure", replay.add_arguments, replay.main),
+    "bench": Command("measure, each figure against a baseline of the same run", bench.add_arguments, bench.main),
 }
 
 
@@ -229,7 +323,7 @@ def _set_up_logs(command: str, settings: Settings) -> None:
         return
     from core import logs
 
-    quietly = command == "chat" and settings.log_level == "info"
+    quietly = command in ("chat", "desk") and settings.log_level == "info"
     logs.set_up(command, "warning" if quietly else settings.log_level)
 
 

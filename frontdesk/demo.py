@@ -1,5 +1,6 @@
 """The demo clinic: nine doctors, two places, three families. Every name is invented."""
 
+from collections.abc import Callable
 from datetime import date, time, timedelta
 from typing import Any
 
@@ -18,14 +19,16 @@ from core.messaging.inbox import Sender
 from core.people import identities, patients
 from core.people.organization import holidays, locations, opening_hours, organization
 from core.people.personas import personas
-from core.people.practitioners import practitioner_specialties, practitioners
+from core.people.practitioners import insurances, practitioner_insurances, practitioner_specialties, practitioners
 from core.scheduling import booking, directory, slots, vocabulary
 from core.scheduling.schedules import weekly_hours
-from core.scheduling.slots import Asker, Wanted
+from core.scheduling.slots import Asker
 from core.scheduling.visit_types import practitioner_visit_types, specialties, specialty_words, visit_types
+from core.scheduling.wishes import Wanted
 
 NAME = "Harborview Clinic"
 ZONE = "America/New_York"
+LARGE = 200_000  # patients
 SINCE = date(2000, 1, 1)  # schedules hold for any day that a test or a tour may set the clock to
 
 OLD_PORT, BAYSIDE = "Old Port", "Bayside"
@@ -73,6 +76,27 @@ PRACTITIONERS: list[tuple[str, str, str, list[str], list[str], list[tuple[str, t
     ("Dr", "Wei", "Zhang", ["ophthalmology"], ["Eye exam"], [(BAYSIDE, (1, 2, 4), (time(9), time(16)))], 30),
 ]  # fmt: skip
 
+# insurance: what patients call it
+INSURANCES = {
+    "Aetna": ["aetna"],
+    "Cigna": ["cigna"],
+    "Medicare": ["medicare"],
+    "UnitedHealthcare": ["united", "united healthcare", "uhc"],
+}
+
+# family name: a few words for patients, languages, insurances, stars, how many gave them
+PROFILES: dict[str, tuple[str, list[str], list[str], float, int]] = {
+    "Patel": ("Sees whole families, babies and grandparents alike.", ["en"], ["Aetna", "Cigna", "Medicare"], 4.7, 212),
+    "Romero": ("Children's doctor who takes time for questions.", ["en", "es"], ["Aetna", "Cigna", "UnitedHealthcare"], 4.9, 340),
+    "Haddad": ("Skin, hair and nails.", ["en", "ar", "fr"], ["Cigna", "Medicare"], 4.4, 98),
+    "Lee": ("Teeth without fear.", ["en"], ["Aetna", "Cigna"], 4.8, 187),
+    "Okafor": ("Heart and circulation.", ["en"], ["Aetna", "Medicare", "UnitedHealthcare"], 4.6, 121),
+    "Lindqvist": ("Women's health, pregnancy and after.", ["en", "sv"], ["Aetna", "UnitedHealthcare"], 4.8, 156),
+    "Olsen": ("Skin checks and small operations.", ["en", "es"], ["Aetna", "Medicare"], 4.8, 77),
+    "Becker": ("General practice and internal medicine.", ["en", "de"], ["Cigna", "Medicare", "UnitedHealthcare"], 4.5, 133),
+    "Zhang": ("Eyes, glasses and contact lenses.", ["en", "zh"], ["Aetna", "Medicare"], 4.7, 88),
+}  # fmt: skip
+
 # key, label on the page, phone, [(name, birth date, relationship)], specialty of a visit they have
 PERSONAS: list[tuple[str, str, str, list[tuple[str, date, str]], str | None]] = [
     ("amy", "Amy, who has a visit", "+12075550101", [("Amy Turner", date(1988, 4, 12), "self")], "cardiology"),
@@ -98,6 +122,23 @@ _WAIT = "SET LOCAL lock_timeout = '60s'; SET LOCAL statement_timeout = '60s'"
 
 def load_if_empty(settings: Settings, url: str) -> bool:
     """Fill a database that holds no clinic yet; returns whether it did."""
+    return _fill_if_empty(url, lambda session: _load(session, settings.vault))
+
+
+def load_large(settings: Settings, url: str) -> bool:
+    """The same with a clinic to measure in: 50 doctors, 200,000 patients, two years of visits."""
+    from frontdesk.bench import clinics
+
+    def fill(session: Session) -> None:
+        clinics.make(session, 50, LARGE)
+        clinics.seal(session, settings.vault)
+        clinics.fill(session, LARGE)
+        session.execute(text("ANALYZE"))
+
+    return _fill_if_empty(url, fill)
+
+
+def _fill_if_empty(url: str, fill: Callable[[Session], None]) -> bool:
     engine = open_engine(url, pool_size=1)
     try:
         with transaction(engine) as session:
@@ -105,7 +146,7 @@ def load_if_empty(settings: Settings, url: str) -> bool:
             run(session, _LOCK, key=_KEY)
             if session.execute(select(organization.c.id)).first() is not None:
                 return False
-            _load(session, settings.vault)
+            fill(session)
     finally:
         engine.dispose()
     return True
@@ -170,7 +211,9 @@ def _make_clinic(session: Session) -> None:
         )
         for label, (specialty, words, minutes, buffer, preparation, mode, price) in VISIT_TYPES.items()
     }
+    insurance_ids = {name: _insert(session, insurances, name=name, words=words) for name, words in INSURANCES.items()}
     for title, given, family, skills, kinds, hours, minutes in PRACTITIONERS:
+        about, languages, takes, rating, count = PROFILES[family]
         doctor = _insert(
             session,
             practitioners,
@@ -178,6 +221,14 @@ def _make_clinic(session: Session) -> None:
             given_name=given,
             family_name=family,
             video_url=f"https://video.example/{family.lower()}",
+            about=about,
+            languages=languages,
+            rating=rating,
+            rating_count=count,
+        )
+        session.execute(
+            insert(practitioner_insurances),
+            [{"practitioner_id": doctor, "insurance_id": insurance_ids[name]} for name in takes],
         )
         session.execute(
             insert(practitioner_specialties), [{"practitioner_id": doctor, "specialty": code} for code in skills]

@@ -112,6 +112,11 @@ def database_url(settings: Settings) -> Iterator[str]:
             yield server.url
 
 
+def program(name: str) -> str:
+    """Where one of PostgreSQL's programs is, such as pgbench."""
+    return str(_binaries() / name)
+
+
 def is_running(var: Path) -> bool:
     """Whether the server's process lives; cheap enough to ask all the time."""
     return _Place(var.resolve()).is_running()

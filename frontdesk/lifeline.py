@@ -8,9 +8,17 @@ from collections.abc import Mapping
 VARIABLE = "FRONTDESK_PARENT"
 
 
+_followed: dict[str, str] = {}
+
+
 def environment() -> Mapping[str, str]:
     """What a child needs in its environment to `follow` this process."""
     return {VARIABLE: str(os.getpid())}
+
+
+def handed_on() -> Mapping[str, str]:
+    """What this process needs in its environment to go on following after an exec."""
+    return _followed
 
 
 def follow() -> None:
@@ -20,6 +28,7 @@ def follow() -> None:
     on Linux and macOS alike, and a child that was given the id cannot miss a parent that died before it looked.
     """
     if parent := os.environ.pop(VARIABLE, ""):
+        _followed[VARIABLE] = parent
         threading.Thread(target=_watch, args=(int(parent),), name="lifeline", daemon=True).start()
 
 

@@ -46,7 +46,9 @@ def require_clinic(url: str) -> None:
     """Refuse a database in which nobody has moved in yet; one that is away may have a clinic."""
     with contextlib.suppress(psycopg.OperationalError):
         if not _finds(url, "SELECT EXISTS (SELECT FROM organization)"):
-            raise CannotRun("This database holds no clinic yet: `frontdesk demo` makes one to try.")
+            raise CannotRun(
+                "This database holds no clinic yet: `frontdesk setup` makes yours, `frontdesk demo` one to try."
+            )
 
 
 def require_keys(url: str, settings: Settings) -> None:

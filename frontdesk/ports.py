@@ -1,6 +1,7 @@
-"""Whether the port of the web process is free."""
+"""The port of the web process: whether it is free, and whether somebody answers there."""
 
 import errno
+import http.client
 import socket
 import time
 
@@ -26,6 +27,18 @@ def wait_for_port(settings: Settings, *, patience: float) -> None:
                 f"for example HTTP_PORT={settings.http_port % 65535 + 1}."
             )
         time.sleep(0.2)
+
+
+def is_healthy(host: str, port: int) -> bool:
+    """Whether a web process answers there, with its database."""
+    connection = http.client.HTTPConnection(host, port, timeout=2)
+    try:
+        connection.request("GET", "/healthz")
+        return connection.getresponse().status == http.HTTPStatus.OK
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
 
 
 def _binding_error(settings: Settings) -> OSError | None:

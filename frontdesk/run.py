@@ -2,7 +2,6 @@
 
 import contextlib
 import fcntl
-import http.client
 import os
 import signal
 import subprocess
@@ -10,14 +9,14 @@ import sys
 import time
 from collections import deque
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import IO
 
 from core.config import Settings, as_environment
 from frontdesk import embedded_postgres, lifeline
 from frontdesk.errors import CannotRun
 from frontdesk.moving_in import prepare_for_run
-from frontdesk.ports import wait_for_port
+from frontdesk.ports import is_healthy, wait_for_port
 
 GRACE = 10  # seconds between SIGTERM and SIGKILL
 READY_TIMEOUT = 60
@@ -45,7 +44,7 @@ def main(settings: Settings) -> None:
         with _database(settings) as url, _log_of(settings) as log:
             if prepare_for_run(settings, url):
                 print("The demo clinic has moved in.", flush=True)
-            known = as_environment(settings.model_copy(update={"database_url": url}))
+            known = as_environment(replace(settings, database_url=url))
             children = _Children({**os.environ, **lifeline.environment(), **known}, log)
             with _stopped_at_the_end(children):
                 _supervise(children, settings)
@@ -117,7 +116,7 @@ def _supervise(children: _Children, settings: Settings) -> None:
     while True:
         _tend_database(settings)
         children.tend()
-        if not ready and (ready := _is_healthy(settings)):
+        if not ready and (ready := is_healthy(_reachable_host(settings), settings.http_port)):
             children.members.append(_Child("sender"))  # nobody waits for it yet, and starting takes processor time
             print(READY.format(address=_address(settings), log=children.log.name), flush=True)
         if not ready and time.monotonic() > deadline:
@@ -194,17 +193,6 @@ def _ignore_impatience() -> None:
 def _log_of(settings: Settings) -> Iterator[IO[bytes]]:
     with (settings.var_dir / "frontdesk.log").open("ab") as log:
         yield log
-
-
-def _is_healthy(settings: Settings) -> bool:
-    connection = http.client.HTTPConnection(_reachable_host(settings), settings.http_port, timeout=2)
-    try:
-        connection.request("GET", "/healthz")
-        return connection.getresponse().status == http.HTTPStatus.OK
-    except (OSError, http.client.HTTPException):
-        return False
-    finally:
-        connection.close()
 
 
 def _reachable_host(settings: Settings) -> str:

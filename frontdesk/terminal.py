@@ -56,15 +56,29 @@ class Terminal:
         """Send words or a tap; returns what the clinic answers."""
         self.pass_time()
         with transaction(self.engine) as session:
-            sender = Sender(terminal.CHANNEL, self.account, self.address)
             message_id = f"{self._session}-{next(self._numbers)}"
-            home = reading.store(session, self.vault, sender, message_id, written, self.seen)
+            home = reading.store(session, self.vault, self._sender, message_id, written, self.seen)
         return self._read(home)
+
+    def read(self) -> list[Answer]:
+        """What the clinic has said meanwhile."""
+        with transaction(self.engine) as session:
+            return self._read(inbox.home(session, self.vault, self._sender))
+
+    @property
+    def conversation_id(self) -> int:
+        """This person's conversation, by its number."""
+        with transaction(self.engine) as session:
+            return inbox.home(session, self.vault, self._sender).conversation_id
+
+    @property
+    def _sender(self) -> Sender:
+        return Sender(terminal.CHANNEL, self.account, self.address)
 
     def pass_time(self) -> None:
         """Let the clock do what is due, as a running worker would."""
         for name in TICKS:
-            tick(self.engine, name)
+            tick(self.engine, self.vault, name)
         self.worker.answer_waiting()
 
     def _read(self, home: inbox.Home) -> list[Answer]:

@@ -2,14 +2,18 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
 
 import psycopg
 from apscheduler.schedulers.background import BackgroundScheduler
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
-from core import clock, logs
-from core.compliance import retention
+from core import clock, failpoints, logs
+from core.compliance import retention, seals
+from core.crypto import Vault
 from core.database import UNAVAILABLE, scalar, transaction
 from core.messaging import outbox
 from core.messaging.waking import Bell
@@ -17,34 +21,44 @@ from core.scheduling import booking
 
 _log = logs.get(__name__)
 
+SEALING = 30  # seconds between two seals
+AT_FIRST = timedelta(seconds=1)  # where workers keep dying, none lives as long as from one tick to the next
+
 _TRY = "SELECT pg_try_advisory_xact_lock(%(key)s)"
 
 
-def sweep_holds(session: Session) -> int:
+def sweep_holds(session: Session, _vault: Vault) -> int:
     """Let go of holds that have run out."""
     return booking.sweep_expired_holds(session, clock.now(session))
 
 
-def expire_sends(session: Session) -> int:
+def expire_sends(session: Session, _vault: Vault) -> int:
     """Call a hand-over *unknown* whose sender died."""
     return outbox.expire_leases(session)
 
 
-TICKS: dict[str, tuple[int, Callable[[Session], int], float]] = {
+def forget_words(session: Session, _vault: Vault) -> int:
+    """Let go of words whose time is over."""
+    return retention.forget_words(session)
+
+
+TICKS: dict[str, tuple[int, Callable[[Session, Vault], int], float]] = {
     # name: (number of its try-lock, what to do, seconds between)
     "sweep_holds": (1, sweep_holds, 5),
-    "expire_sends": (2, expire_sends, 10),
-    "forget_words": (3, retention.forget_words, 60),
+    "expire_sends": (2, expire_sends, 5),
+    "forget_words": (3, forget_words, 60),
+    "seal_audit": (4, seals.seal, SEALING),
 }
 
 
-def tick(engine: Engine, name: str, bell: Bell | None = None) -> int:
+def tick(engine: Engine, vault: Vault, name: str, bell: Bell | None = None) -> int:
     """Do what is due, unless another process is at it; returns how much that was."""
     key, work, _ = TICKS[name]
     with transaction(engine) as session:
         if not scalar(session, _TRY, key=key):
             return 0
-        done = work(session)
+        done = work(session, vault)
+        failpoints.reach("tick.before_commit")
     if done:
         _log.info(name, count=done)
         if bell is not None:
@@ -52,25 +66,40 @@ def tick(engine: Engine, name: str, bell: Bell | None = None) -> int:
     return done
 
 
+def note_newest_seal(engine: Engine, var_dir: Path) -> None:
+    """Keep the newest seal of the audit outside of the database: in this machine's file and in the log."""
+    with transaction(engine) as session:
+        newest = seals.newest(session)
+    if newest is not None and seals.note(newest, var_dir / seals.FILE):
+        _log.info("audit_sealed", seal_id=newest.id, hash=newest.hash.hex())
+
+
 @contextmanager
-def ticking(engine: Engine, bell: Bell) -> Iterator[None]:
+def ticking(engine: Engine, vault: Vault, bell: Bell, var_dir: Path) -> Iterator[None]:
     """Tick in the background while the block runs."""
 
-    def quietly(name: str) -> None:
-        try:
-            tick(engine, name, bell)
-        except (*UNAVAILABLE, psycopg.Error) as error:
-            _log.warning("tick_failed", reason=name, error=type(error).__name__)
-
+    jobs: dict[str, tuple[Callable[[], object], float]] = {
+        name: (partial(tick, engine, vault, name, bell), seconds) for name, (_, _, seconds) in TICKS.items()
+    }
+    jobs["note_newest_seal"] = (partial(note_newest_seal, engine, var_dir), SEALING)
     scheduler = BackgroundScheduler(
         timezone="UTC",
         executors={"default": {"type": "threadpool", "max_workers": 1}},  # one connection is all that ticks may take
         job_defaults={"coalesce": True, "max_instances": 1},
     )
-    for name, (_, _, seconds) in TICKS.items():
-        scheduler.add_job(quietly, "interval", seconds=seconds, args=[name], id=name)
+    for name, (job, seconds) in jobs.items():
+        scheduler.add_job(
+            _quietly, "interval", seconds=seconds, args=[name, job], id=name, next_run_time=datetime.now(UTC) + AT_FIRST
+        )
     scheduler.start()
     try:
         yield
     finally:
         scheduler.shutdown(wait=False)
+
+
+def _quietly(name: str, job: Callable[[], object]) -> None:
+    try:
+        job()
+    except (*UNAVAILABLE, psycopg.Error, OSError) as error:
+        _log.warning("tick_failed", reason=name, error=type(error).__name__)

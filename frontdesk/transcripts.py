@@ -7,8 +7,10 @@
     patient: 2
     clinic:  That time has just been taken.
              1 Mon, Mar 9, 9:30 AM
+    staff:   say Good morning, this is Sam.
+    clinic:  Sam: Good morning, this is Sam.
 
-`clock` is the clinic's local time; `as` says who writes from here on. Longer messages go on in indented lines.
+`staff` is what a person at the front desk types about this conversation. `clock` is the clinic's local time; `as` says who writes from here on. Longer messages go on in indented lines.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -18,9 +20,9 @@ from typing import Literal
 
 from frontdesk.terminal import Answer
 
-Word = Literal["clock", "channel", "as", "patient", "clinic", "#", ""]
+Word = Literal["clock", "channel", "as", "patient", "staff", "clinic", "#", ""]
 
-_WORDS: tuple[Word, ...] = ("clock", "channel", "as", "patient", "clinic")
+_WORDS: tuple[Word, ...] = ("clock", "channel", "as", "patient", "staff", "clinic")
 _INDENT = 9
 
 
@@ -84,6 +86,7 @@ class Stage:
 
     set_clock: Callable[[datetime], None]
     say: Callable[[str, str, str], list[Answer]]  # channel, address, text
+    staff: Callable[[str, str, str], list[Answer]]  # the same: somebody at the front desk, about that conversation
 
 
 def play(lines: Iterable[Line], stage: Stage) -> Iterator[Line]:
@@ -100,6 +103,7 @@ def play(lines: Iterable[Line], stage: Stage) -> Iterator[Line]:
                 channel = line.text
             case "as":
                 address = line.text
-            case "patient":
-                for answer in stage.say(channel, address, line.text):
+            case "patient" | "staff":
+                act = stage.say if line.word == "patient" else stage.staff
+                for answer in act(channel, address, line.text):
                     yield Line("clinic", shown(answer))

@@ -1,34 +1,93 @@
-"""`frontdesk verify`: the promises of the design, checked on a database as it is. Nothing is changed."""
+"""`frontdesk verify`: the promises of the design, checked on a database as it is. Nothing is changed.
 
-from collections.abc import Callable
+Each check reads its tables once, in order; none compares every row with every other.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import chain, groupby, pairwise
+from pathlib import Path
+from typing import Any, NamedTuple
 
+import msgspec
 from sqlalchemy.orm import Session
 
 from bot import state as states
 from channels import CHANNELS
+from channels.delivery import MOST_ATTEMPTS
+from core.compliance import seals
+from core.compliance.seals import Noted, Seal
 from core.crypto import Unreadable, Vault
 from core.database import run, scalar
+from frontdesk.errors import CannotRun
 
 STUCK = timedelta(seconds=60)  # a message may wait as long as a lease and a recovery take
+UNSEALED = timedelta(minutes=5)  # an audit row is sealed within two ticks and the longest transaction before it
+MOST_SHOWN = 20
+
+SETTINGS = (
+    "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY",  # all checks look at the same moment
+    "SET LOCAL statement_timeout = 0",
+    "SET LOCAL idle_in_transaction_session_timeout = 0",
+)
+"""How the transaction of a check begins: it may look for as long as it takes, and holds nobody up."""
+
+
+class Sent(msgspec.Struct, frozen=True):
+    """A line of a vendor's ledger: it took this message."""
+
+    outbox_id: int
+    at: str = ""
+    address_key: str = ""
 
 
 @dataclass(frozen=True)
-class Finding:
-    """How often one promise was looked at, and the ids of what breaks it."""
+class Evidence:
+    """What is looked at: the database, and what was kept outside of it."""
+
+    session: Session
+    vault: Vault
+    noted: Iterable[Noted] = ()
+    ledger: Iterable[Sent] | None = None
+
+
+class Finding(NamedTuple):
+    """How often one promise was looked at, the ids of what breaks it, and what else staff should know."""
 
     checked: int
     broken: tuple[str, ...]
+    notes: tuple[str, ...] = ()
 
 
+# --- I1 --------------------------------------------------------------------------------------------------------------
+
+# Visits in order of time; an island ends where a visit begins that nothing before it reaches. Only within islands can two overlap.
 _OVERLAPS = """
-SELECT a.id AS one, b.id AS other FROM appointments a JOIN appointments b
-  ON b.practitioner_id = a.practitioner_id AND b.seat = a.seat AND b.id > a.id AND b.blocked && a.blocked
-WHERE a.status IN ('pending', 'booked', 'arrived') AND NOT a.overbooked
-  AND b.status IN ('pending', 'booked', 'arrived') AND NOT b.overbooked
+WITH live AS (
+  SELECT id, practitioner_id, seat, blocked,
+    max(upper(blocked)) OVER (PARTITION BY practitioner_id, seat ORDER BY lower(blocked), id
+                              ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS reached
+  FROM appointments WHERE status IN ('pending', 'booked', 'arrived') AND NOT overbooked),
+islands AS (
+  SELECT id, practitioner_id, seat, blocked,
+    count(*) FILTER (WHERE reached IS NULL OR reached <= lower(blocked))
+      OVER (PARTITION BY practitioner_id, seat ORDER BY lower(blocked), id) AS island
+  FROM live)
+SELECT a.id AS one, b.id AS other FROM islands a JOIN islands b USING (practitioner_id, seat, island)
+WHERE b.id > a.id AND b.blocked && a.blocked ORDER BY 1, 2
 """
 _LIVE = "SELECT count(*) FROM appointments WHERE status IN ('pending', 'booked', 'arrived') AND NOT overbooked"
+
+
+def no_overlaps(evidence: Evidence) -> Finding:
+    """I1: no two live visits or holds of one practitioner overlap on one seat."""
+    overlaps = run(evidence.session, _OVERLAPS)
+    return Finding(scalar(evidence.session, _LIVE), tuple(f"{one} and {other}" for one, other in overlaps))
+
+
+# --- I2 --------------------------------------------------------------------------------------------------------------
 
 _TWICE = """
 SELECT min(id) FROM inbox GROUP BY channel, account, external_id HAVING count(*) > 1
@@ -40,21 +99,187 @@ WHERE m.status = 'new' AND m.received_at < clock_timestamp() - %(stuck)s AND c.l
 _UNNUMBERED = "SELECT id FROM inbox WHERE status <> 'new' AND seq IS NULL"
 _INBOX = "SELECT count(*) FROM inbox"
 
+
+def every_message_is_answered_once(evidence: Evidence) -> Finding:
+    """I2: every stored message has one row, and reaches a final state."""
+    session = evidence.session
+    broken = [*run(session, _TWICE), *run(session, _NOT_FINAL, stuck=STUCK), *run(session, _UNNUMBERED)]
+    return Finding(scalar(session, _INBOX), tuple(str(id) for (id,) in broken))
+
+
+# --- I3 --------------------------------------------------------------------------------------------------------------
+
 # Web chat and the terminal fetch for themselves: what their reader has not seen yet waits for them, however long.
 _UNSETTLED = """
-SELECT id FROM outbox WHERE
-     status = 'sending' AND leased_until < clock_timestamp() - %(stuck)s
-  OR status = 'due' AND channel <> ALL (%(read)s) AND due_at < clock_timestamp() - %(stuck)s
-  OR status = 'sent' AND attempts = 0
-  OR status = 'failed' AND error IS NULL
-  OR status IN ('sent', 'failed', 'unknown') AND settled_at IS NULL
+SELECT id, flaw FROM (
+  SELECT id, CASE
+    WHEN status = 'sending' AND leased_until < clock_timestamp() - %(stuck)s THEN 'its sender died, and nobody settled it'
+    WHEN status = 'due' AND channel <> ALL (%(read)s) AND due_at < clock_timestamp() - %(stuck)s THEN 'waits too long'
+    WHEN status = 'sent' AND attempts = 0 THEN 'sent without an attempt'
+    WHEN status = 'failed' AND error IS NULL THEN 'failed without a reason'
+    WHEN status IN ('sent', 'failed', 'unknown') AND settled_at IS NULL THEN 'settled at no time'
+    WHEN attempts > %(most)s THEN 'tried too often' END AS flaw
+  FROM outbox) looked_at
+WHERE flaw IS NOT NULL
 """
+
+# In the order in which they were owed: nothing goes out before what came before it, and one at a time.
 _OUT_OF_ORDER = """
-SELECT later.id FROM outbox later JOIN outbox earlier
-  ON earlier.address_id = later.address_id AND earlier.seq < later.seq
-WHERE later.status IN ('sent', 'sending') AND earlier.status = 'due'
+WITH queue AS (
+  SELECT id, status, channel, settled_at,
+    min(seq) FILTER (WHERE status = 'due') OVER (PARTITION BY address_id) AS first_due, seq,
+    max(settled_at) OVER (PARTITION BY address_id ORDER BY seq, id ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before,
+    count(*) FILTER (WHERE status = 'sending') OVER (PARTITION BY address_id) AS in_flight,
+    count(*) OVER (PARTITION BY conversation_id, seq) AS same_place
+  FROM outbox)
+SELECT id, 'overtook what was owed before' AS flaw FROM queue WHERE status IN ('sent', 'sending') AND first_due < seq
+UNION ALL SELECT id, 'settled before what was owed before' FROM queue WHERE settled_at < before AND channel <> ALL (%(read)s)
+UNION ALL SELECT id, 'in flight beside another' FROM queue WHERE status = 'sending' AND in_flight > 1
+UNION ALL SELECT id, 'has its place twice' FROM queue WHERE same_place > 1
+"""
+
+# A digit answers the newest prompt that was sent: one that may have been seen has the time, and no other.
+_PROMPTS = """
+SELECT o.id, 'its prompt does not know when it was sent' AS flaw FROM outbox o JOIN prompts p ON p.outbox_id = o.id
+WHERE (o.status IN ('sent', 'unknown')) <> (p.sent_at IS NOT NULL)
 """
 _OUTBOX = "SELECT count(*) FROM outbox"
+
+
+def every_reply_is_accounted_for(evidence: Evidence) -> Finding:
+    """I3: every owed message was handed over once or its failure is written down, in order, one at a time."""
+    session = evidence.session
+    read = [name for name, channel in CHANNELS.items() if channel.send is None]
+    values = {"stuck": STUCK, "read": read, "most": MOST_ATTEMPTS}
+    broken = [row for flaws in (_UNSETTLED, _OUT_OF_ORDER, _PROMPTS) for row in run(session, flaws, **values)]
+    if evidence.ledger is not None:
+        owed = run(session, _SENDABLE, read=read).fetchall()
+        broken += _against_ledger(owed, list(evidence.ledger))
+    return Finding(scalar(session, _OUTBOX), tuple(f"{id}: {flaw}" for id, flaw in broken))
+
+
+_SENDABLE = """
+SELECT id, address_id, status FROM outbox WHERE channel <> ALL (%(read)s) ORDER BY address_id, seq, id
+"""
+
+
+def _against_ledger(owed: list[Any], ledger: list[Sent]) -> Iterator[tuple[int, str]]:
+    """What the vendors took, in their order, beside what we believe that they have."""
+    taken = Counter(sent.outbox_id for sent in ledger)
+    place = {sent.outbox_id: number for number, sent in reversed([*enumerate(ledger)])}  # where it stands first
+    yield from ((id, "was sent, and is not owed") for id in taken.keys() - {row.id for row in owed})
+    for row in owed:
+        if row.status == "sent" and not taken[row.id]:
+            yield row.id, "counts as sent, and the vendor never had it"
+        if row.status in ("due", "failed") and taken[row.id]:
+            yield row.id, f"was sent, and counts as {row.status}"
+        if taken[row.id] > 1 and row.status != "unknown":
+            yield row.id, f"was sent {taken[row.id]} times"
+    for _, of_address in groupby(owed, lambda row: row.address_id):
+        for earlier, later in pairwise(row.id for row in of_address if row.id in place):
+            if place[later] < place[earlier]:
+                yield later, "was sent before what was owed before"
+
+
+def read_ledger(file: Path) -> list[Sent]:
+    """A vendor's ledger, a JSON object a line. A last line that was cut short is passed over: its writer was killed."""
+    try:
+        *lines, _ = file.read_bytes().split(b"\n")
+        return [msgspec.json.decode(line, type=Sent) for line in lines if line.strip()]
+    except OSError as error:
+        raise CannotRun(f"{file} cannot be read ({error.strerror}).") from None
+    except msgspec.MsgspecError as error:
+        raise CannotRun(f'{file} is no ledger: each line is to be like {{"outbox_id": 17}} ({error}).') from None
+
+
+# --- I5 --------------------------------------------------------------------------------------------------------------
+
+
+def audit_is_as_it_was_written(evidence: Evidence) -> Finding:
+    """I5: the audit is as it was sealed, and has a row for every change."""
+    session = evidence.session
+    unrecorded = (f"{entity} {id}: {flaw}" for entity, id, flaw in run(session, _UNRECORDED))
+    return Finding(scalar(session, _AUDIT), (*flaws_of_chain(evidence), *unrecorded), tuple(_late(session)))
+
+
+def flaws_of_chain(evidence: Evidence) -> Iterator[str]:
+    """What was done to sealed rows, and to their seals."""
+    outside: dict[int, set[bytes]] = {}
+    for noted in evidence.noted:
+        outside.setdefault(noted.id, set()).add(noted.hash)
+    rows = seals.rows(evidence.session)
+    waiting, before = next(rows, None), seals.BEFORE_ALL
+    for seal in seals.every(evidence.session):
+        covered = []
+        while waiting is not None and waiting.id <= seal.last_id:
+            covered.append(waiting)
+            waiting = next(rows, None)
+        yield from _flaws(evidence, before, seal, covered, outside)
+        before = seal
+    yield from (f"seal {id}: was kept outside, and is gone" for id in outside)
+
+
+def _flaws(
+    evidence: Evidence, before: Seal, seal: Seal, covered: list[seals.Row], outside: dict[int, set[bytes]]
+) -> Iterator[str]:
+    if seal.id != before.id + 1:
+        yield f"seal {before.id + 1}: is missing"
+    elif not seals.is_genuine(evidence.vault, before, seal, covered):
+        yield f"seal {seal.id}: audit rows {before.last_id + 1} to {seal.last_id} are not as they were sealed"
+    if outside.pop(seal.id, {seal.hash}) != {seal.hash}:
+        yield f"seal {seal.id}: another one was kept outside"
+
+
+_AUDIT = "SELECT count(*) FROM audit"
+_LATE = """
+SELECT count(*) AS count, min(id) AS first FROM audit
+WHERE id > coalesce((SELECT last_id FROM audit_seals ORDER BY id DESC LIMIT 1), 0) AND at < clock_timestamp() - %(unsealed)s
+"""
+
+
+def _late(session: Session) -> Iterator[str]:
+    late = run(session, _LATE, unsealed=UNSEALED).fetchone()
+    if late is not None and late.count:
+        yield f"{late.count} audit rows from {late.first} on are not sealed yet: a worker does that while it runs"
+
+
+# What can be seen in the tables, and who wrote it down: iCalendar's SEQUENCE counts the changes of a visit. What a clinic brought along
+# when it moved in came without a conversation.
+_UNRECORDED = """
+WITH visits AS (
+  SELECT entity_id AS id,
+    bool_or(action = 'visit.booked') AS was_booked, bool_or(action = 'hold.made') AS was_held,
+    count(*) FILTER (WHERE action = ANY (ARRAY['visit.cancelled', 'visit.unbooked'])) AS ended,
+    count(*) FILTER (WHERE action = 'visit.restored') AS restored,
+    count(*) FILTER (WHERE action = ANY (ARRAY[
+      'visit.cancelled', 'visit.unbooked', 'visit.restored', 'visit.moved', 'visit.moved_back'])) AS changes
+  FROM audit WHERE entity = 'appointments' GROUP BY entity_id)
+SELECT 'appointment' AS entity, a.id, 'nobody is written down who made it' AS flaw
+FROM appointments a LEFT JOIN visits v USING (id)
+WHERE a.conversation_id IS NOT NULL AND a.covers_id IS NULL
+  AND NOT coalesce(CASE WHEN a.status = 'pending' THEN v.was_held ELSE v.was_booked END, false)
+UNION ALL
+SELECT 'appointment', a.id, 'it is ' || a.status || ', and that is not written down'
+FROM appointments a LEFT JOIN visits v USING (id)
+WHERE a.status <> 'pending' AND (a.status = 'cancelled') <> (coalesce(v.ended, 0) > coalesce(v.restored, 0))
+UNION ALL
+SELECT 'appointment', a.id, 'its sequence is ' || a.sequence || ', and other changes are written down'
+FROM appointments a LEFT JOIN visits v USING (id) WHERE a.status <> 'pending' AND a.sequence <> coalesce(v.changes, 0)
+UNION ALL
+SELECT 'handoff', h.id, 'nobody is written down who opened it' FROM handoffs h
+WHERE NOT EXISTS (SELECT 1 FROM audit WHERE entity = 'handoffs' AND entity_id = h.id AND action = 'handoff.opened')
+UNION ALL
+SELECT 'handoff', h.id, 'nobody is written down who closed it' FROM handoffs h
+WHERE closed_at IS NOT NULL
+  AND NOT EXISTS (SELECT 1 FROM audit WHERE entity = 'handoffs' AND entity_id = h.id AND action = 'handoff.closed')
+UNION ALL
+SELECT 'patient', p.patient_id, 'nobody is written down who linked address ' || p.address_id FROM patient_addresses p
+WHERE NOT EXISTS (SELECT 1 FROM audit WHERE entity = 'patients' AND entity_id = p.patient_id AND action = 'patient.linked'
+                  AND detail @> jsonb_build_object('address', p.address_id))
+"""
+
+
+# --- I7 --------------------------------------------------------------------------------------------------------------
 
 _STATES = """
 SELECT c.id, c.state, k.id AS key_id, k.wrapped FROM conversations c JOIN data_keys k ON k.id = c.data_key_id
@@ -62,59 +287,48 @@ WHERE c.state IS NOT NULL
 """
 
 
-def no_overlaps(session: Session, _vault: Vault) -> Finding:
-    """I1: no two live visits or holds of one practitioner overlap on one seat."""
-    return Finding(scalar(session, _LIVE), tuple(f"{a} and {b}" for a, b in run(session, _OVERLAPS)))
-
-
-def every_message_is_answered_once(session: Session, _vault: Vault) -> Finding:
-    """I2: every stored message has one row, and reaches a final state."""
-    broken = [*run(session, _TWICE), *run(session, _NOT_FINAL, stuck=STUCK), *run(session, _UNNUMBERED)]
-    return Finding(scalar(session, _INBOX), tuple(str(id) for (id,) in broken))
-
-
-def every_reply_is_accounted_for(session: Session, _vault: Vault) -> Finding:
-    """I3: every owed message was handed over or its failure is written down, in order."""
-    read = [name for name, channel in CHANNELS.items() if channel.send is None]
-    broken = [*run(session, _UNSETTLED, stuck=STUCK, read=read), *run(session, _OUT_OF_ORDER)]
-    return Finding(scalar(session, _OUTBOX), tuple(str(id) for (id,) in broken))
-
-
-def every_dialog_can_go_on(session: Session, vault: Vault) -> Finding:
+def every_dialog_can_go_on(evidence: Evidence) -> Finding:
     """I7: every dialog is in a state that the declared machine can reach."""
-    broken = []
-    rows = run(session, _STATES).fetchall()
-    for row in rows:
-        try:
-            packed = vault.unwrap(row.key_id, row.wrapped).open("conversations.state", row.id, row.state)
-        except Unreadable:
-            broken.append(f"{row.id}: unreadable")
-            continue
-        flaw = states.flaw_of(packed)
-        if flaw is not None:
-            broken.append(f"{row.id}: {flaw}")
-    return Finding(len(rows), tuple(broken))
+    rows = run(evidence.session, _STATES).fetchall()
+    flaws = ((row.id, _flaw_of_dialog(evidence.vault, row)) for row in rows)
+    return Finding(len(rows), tuple(f"{id}: {flaw}" for id, flaw in flaws if flaw is not None))
 
 
-INVARIANTS: dict[str, Callable[[Session, Vault], Finding]] = {
+def _flaw_of_dialog(vault: Vault, row: Any) -> str | None:
+    try:
+        packed = vault.unwrap(row.key_id, row.wrapped).open("conversations.state", row.id, row.state)
+    except Unreadable:
+        return "unreadable"
+    return states.flaw_of(packed)
+
+
+INVARIANTS: dict[str, Callable[[Evidence], Finding]] = {
     "I1": no_overlaps,
     "I2": every_message_is_answered_once,
     "I3": every_reply_is_accounted_for,
+    "I5": audit_is_as_it_was_written,
     "I7": every_dialog_can_go_on,
 }
 
 
-def check(session: Session, vault: Vault) -> dict[str, Finding]:
-    """Every invariant with what was found."""
-    return {name: invariant(session, vault) for name, invariant in INVARIANTS.items()}
+def check(
+    session: Session, vault: Vault, *, noted: Iterable[Noted] = (), ledger: Iterable[Sent] | None = None
+) -> dict[str, Finding]:
+    """Every invariant with what was found; `noted` and `ledger` are what was kept outside of the database."""
+    evidence = Evidence(session, vault, noted, ledger)
+    return {name: invariant(evidence) for name, invariant in INVARIANTS.items()}
 
 
 def report(found: dict[str, Finding]) -> str:
     """What was found, a line for each invariant."""
-    lines = []
-    for name, finding in found.items():
-        promise = (INVARIANTS[name].__doc__ or "").partition(": ")[2]
-        verdict = f"{len(finding.broken)} BROKEN" if finding.broken else "holds"
-        lines.append(f"{name}  {finding.checked:>8} checked  {verdict:<10}  {promise}")
-        lines += [f"      {broken}" for broken in finding.broken[:20]]
-    return "\n".join(lines)
+    return "\n".join(chain.from_iterable(_lines(name, finding) for name, finding in found.items()))
+
+
+def _lines(name: str, finding: Finding) -> Iterator[str]:
+    promise = (INVARIANTS[name].__doc__ or "").partition(": ")[2]
+    verdict = f"{len(finding.broken)} BROKEN" if finding.broken else "holds"
+    yield f"{name}  {finding.checked:>8} checked  {verdict:<10}  {promise}"
+    yield from (f"      {broken}" for broken in finding.broken[:MOST_SHOWN])
+    if len(finding.broken) > MOST_SHOWN:
+        yield f"      and {len(finding.broken) - MOST_SHOWN} more"
+    yield from (f"      {note}" for note in finding.notes)

@@ -8,7 +8,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 import psycopg
@@ -22,7 +22,7 @@ from channels import CHANNELS, Channel
 from core import failpoints, logs
 from core.config import Settings
 from core.crypto import Vault
-from core.database import IDLE_LIMIT, UNAVAILABLE, open_engine, transaction
+from core.database import IDLE_LIMIT, UNAVAILABLE, at_once, open_engine, transaction
 from core.messaging import conversations, handoffs, inbox
 from core.messaging.conversations import Claim, Turn
 from core.messaging.waking import Bell, bell_and_ear
@@ -46,6 +46,7 @@ class Worker:
     channels: Mapping[str, Channel] = field(default_factory=lambda: CHANNELS)
     stopping: threading.Event = field(default_factory=threading.Event)
     directory: Cached = field(default_factory=Cached)
+    answers_for_demo: bool = False  # on channels that have a vendor
     _claimed: deque[Claim] = field(default_factory=deque)
     _retry_at: float = field(default_factory=lambda: time.monotonic() + 1)
 
@@ -63,7 +64,7 @@ class Worker:
 
     def retry_failed(self) -> int:
         """Try one conversation whose last attempt did not end well, alone; returns how many messages were answered."""
-        with transaction(self.engine) as session:
+        with at_once(self.engine) as session:
             claim = conversations.claim_failed(session)
         return 0 if claim is None else self._answer_all([claim])
 
@@ -74,11 +75,12 @@ class Worker:
             self.retry_failed()
 
     def _claim(self) -> list[Claim]:
-        with transaction(self.engine) as session:
+        with at_once(self.engine) as session:
             return conversations.claim(session)
 
     def _answer_all(self, claims: list[Claim]) -> int:
         """Answer conversation by conversation. What is not answered when the database goes away is given back later."""
+        failpoints.reach("worker.after_claim")
         self._claimed.extend(claims)
         answered = 0
         while self._claimed:
@@ -129,18 +131,36 @@ class Worker:
             turn = conversations.lock(session, self.vault, claim)
             if turn is not None:
                 failpoints.reach("turn.after_lock")
-                answer(self._answering(session, turn), self._decoded(turn))
+                self._answer_within(session, turn)
+        failpoints.reach("turn.after_commit")
         return turn
+
+    def _answer_within(self, session: Session, turn: Turn) -> None:
+        answering = self._answering(session, turn)
+        if answering.manner.is_demo and not self.answers_for_demo:
+            _log.warning("demo_is_silent", conversation_id=turn.conversation_id, reason="a real channel needs --demo")
+            conversations.finish(session, turn, None, turn.seq, turn.staff_id)
+            return
+        answer(answering, self._decoded(turn))
 
     def _answering(self, session: Session, turn: Turn) -> Answering:
         message = turn.message
-        manner = Manner() if message.channel == inbox.CLOCK else self.channels[message.channel].manner(message.account)
         clinic = self.directory.current(session, turn.directory_version)
-        return Answering(session, self.vault, clinic, turn, manner)
+        at = message.address
+        if message.channel == inbox.STAFF:
+            at = inbox.address_of(session, turn.conversation_id)
+        manner = Manner() if at is None else self._manner(at, clinic)
+        return Answering(session, self.vault, clinic, turn, manner, None if at is None else at.id)
+
+    def _manner(self, at: inbox.Address, clinic: Directory) -> Manner:
+        """How one talks there; an invented clinic on a real channel must not be taken for a real one."""
+        channel = self.channels[at.channel]
+        is_demo = clinic.organization.is_demo and channel.send is not None
+        return replace(channel.manner(at.account), is_demo=is_demo)
 
     def _decoded(self, turn: Turn) -> Inbound | None:
         message = turn.message
-        return None if message.channel == inbox.CLOCK else self.channels[message.channel].decode(turn.body)
+        return None if message.address is None else self.channels[message.channel].decode(turn.body)
 
     def _failed(self, claim: Claim) -> Turn | None:
         """Try again a little later; after the third time the message is put aside and the next one has its turn."""
@@ -150,7 +170,7 @@ class Worker:
         return None
 
     def _let_go(self, claim: Claim, pause: timedelta, *, forgiven: bool = False) -> None:
-        with transaction(self.engine) as session:
+        with at_once(self.engine) as session:
             conversations.let_go(session, claim, pause, forgiven=forgiven)
 
     def _put_aside(self, claim: Claim) -> Turn | None:
@@ -161,14 +181,13 @@ class Worker:
                 return None
             message = turn.message
             _log.error("put_aside", conversation_id=claim.conversation_id, inbox_id=message.id)
-            seq = turn.last_seq + 1
-            inbox.settle(session, message.id, seq, aside=True)
+            seq = turn.seq
             handoffs.hand_over(session, turn.conversation_id, "aside", turn.now)
-            if message.address_id is not None:
+            if message.address is not None:
                 seq += 1
                 told = Reply((Say("error.aside"),), (), (Happened("handed_over", {"reason": "aside"}),))
-                owe(session, turn, message.address_id, seq, told, "en")
-            conversations.finish(session, turn, None, seq)
+                owe(session, turn, message.address.id, seq, told, "en")
+            conversations.finish(session, turn, None, seq, turn.staff_id, aside=True)
         return turn
 
 
@@ -177,8 +196,8 @@ def main(settings: Settings) -> None:
     warm_up(Directory())
     url = settings.database_url
     engine = open_engine(url, pool_size=2)
-    with bell_and_ear(url, "inbox") as (bell, ear), ticking(engine, bell):
-        worker = Worker(engine, settings.vault, bell, stopping=stopped_by_signal(ear))
+    with bell_and_ear(url, "inbox") as (bell, ear), ticking(engine, settings.vault, bell, settings.var_dir):
+        worker = Worker(engine, settings.vault, bell, stopping=stopped_by_signal(ear), answers_for_demo=settings.demo)
         while not worker.stopping.is_set():
             heard = ear.rings
             try:

@@ -73,6 +73,11 @@ def name_of(url: str) -> str:
     return str(psycopg.conninfo.conninfo_to_dict(url)["dbname"])
 
 
+def folder_of(url: str) -> Path:
+    """Where the processes of one database keep their files."""
+    return _folder() / name_of(url)
+
+
 def _with_name(url: str, name: str) -> str:
     """The same server's database `name`; options behind a question mark stay."""
     address, mark, options = url.partition("?")

@@ -12,7 +12,9 @@ from core import clock
 from core.config import parse_keyring
 from core.crypto import Vault
 from core.database import open_engine, transaction
+from core.people import staff
 from frontdesk import demo
+from frontdesk.desk import Desk
 from frontdesk.terminal import Answer, Terminal
 
 MONDAY = datetime(2026, 3, 9, 8, 55)
@@ -41,6 +43,20 @@ class DemoClinic:
         person = self.person(channel, address)
         assert not text.startswith("[") or text[1:-1] in person.tokens, f"there is no button {text}"
         return person.say(text)
+
+    def staff(self, channel: str, address: str, text: str) -> list[Answer]:
+        """What the clinic says to somebody when Sam at the front desk types a line about their conversation."""
+        person = self.person(channel, address)
+        sam = self.desk("Sam")
+        sam.current = person.conversation_id
+        sam.do(text)
+        return person.read()
+
+    def desk(self, name: str) -> Desk:
+        """A member of staff at the front desk."""
+        with transaction(self.engine) as session:
+            member = staff.called(session, VAULT, name) or staff.add(session, VAULT, name, "receptionist")
+        return Desk(self.engine, VAULT, member)
 
     def person(self, channel: str, address: str) -> Terminal:
         """Somebody who writes from an address; always the same for the same address."""

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Engine, Table, insert
 from sqlalchemy.orm import Session
 
-from bot.messages import Choice, Payload, Pick, Reply, Say, pack, unpack_payload
+from bot.messages import Action, Choice, Payload, Pick, Reply, Say, pack, unpack_payload
 from channels import reading
 from channels.reading import Written
 from core import clock
@@ -26,11 +26,12 @@ from core.messaging.inbox import Home, Sender
 from core.people import identities, patients
 from core.people.organization import locations, organization
 from core.people.practitioners import practitioner_specialties, practitioners
-from core.scheduling import booking, directory
+from core.scheduling import booking, changing, directory
 from core.scheduling.directory import Directory
 from core.scheduling.schedules import weekly_hours
-from core.scheduling.slots import Asker, Slot
+from core.scheduling.slots import Asker
 from core.scheduling.visit_types import practitioner_visit_types, specialties, visit_types
+from core.scheduling.wishes import Slot
 from frontdesk import verify
 
 ZONE = ZoneInfo("America/New_York")
@@ -80,8 +81,8 @@ class Person:
         with transaction(self.practice.engine) as session:
             yield Asker(session, self.practice.directory, self.home.conversation_id, self.practice.now)
 
-    def hold(self, slot: Slot) -> booking.Hold:
-        return self._at_desk(lambda desk: booking.hold(desk, slot))
+    def hold(self, slot: Slot, *, newcomer: bool = False) -> booking.Hold:
+        return self._at_desk(lambda desk: booking.hold(desk, slot, newcomer=newcomer))
 
     def book(self, slot: Slot) -> booking.Booked:
         return self._at_desk(lambda desk: booking.book(desk, slot, self.patient_id))
@@ -116,9 +117,10 @@ class Person:
         """The same by their keys; of each message the first."""
         return [reply.says[0].key for reply in self.replies]
 
-    def offer(self, slot: Slot) -> str:
-        """A button with this time has been shown in this person's web chat; returns what a tap on it sends."""
-        choices = pack((Choice(Say("choice.slot"), Pick(slot, self.patient_id or None)),))
+    def offer(self, offered: Slot | Action) -> str:
+        """A button with this time, or this action, has been shown in this person's web chat; returns what a tap on it sends."""
+        action = Pick(offered, self.patient_id or None) if isinstance(offered, Slot) else offered
+        choices = pack((Choice(Say("choice.slot"), action),))
         conversation_id, token = self.home.conversation_id, uuid4().hex
         with transaction(self.practice.engine) as session:
             outbox.ask(
@@ -143,14 +145,20 @@ class Person:
     def release(self) -> None:
         self._at_desk(booking.release)
 
-    def cancel(self, visit: int) -> booking.Cancelled:
-        return self._at_desk(lambda desk: booking.cancel(desk, visit, [self.patient_id]))
+    def cancel(self, visit: int) -> changing.Cancelled:
+        return self._at_desk(lambda desk: changing.cancel(desk, visit, [self.patient_id]))
+
+    def move(self, visit: int, slot: Slot, sequence: int | None = None) -> changing.Moved:
+        return self._at_desk(lambda desk: changing.move(desk, visit, slot, [self.patient_id], sequence))
+
+    def undo_move(self, visit: int, sequence: int | None = None) -> None:
+        self._at_desk(lambda desk: changing.undo_move(desk, visit, [self.patient_id], sequence))
 
     def undo_cancel(self, visit: int) -> None:
-        self._at_desk(lambda desk: booking.undo_cancel(desk, visit, [self.patient_id]))
+        self._at_desk(lambda desk: changing.undo_cancel(desk, visit, [self.patient_id]))
 
     def undo_booking(self, visit: int) -> None:
-        self._at_desk(lambda desk: booking.undo_booking(desk, visit, [self.patient_id]))
+        self._at_desk(lambda desk: changing.undo_booking(desk, visit, [self.patient_id]))
 
     def _at_desk(self, act: Callable[[Asker], T]) -> T:
         with self.desk() as desk:
@@ -227,6 +235,12 @@ class Practice:
         with transaction(self.engine) as session:
             found = verify.check(session, self.vault)
         return {name: finding.broken for name, finding in found.items() if finding.broken}
+
+    def wait_for_others(self) -> None:
+        """Return once every transaction that runs now has ended, those of other tests on this server too: seals wait for them."""
+        ((newest,),) = self.sql("SELECT pg_current_xact_id()::text::bigint")
+        oldest = "SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint"
+        wait_for(lambda: self.sql(oldest)[0][0] > newest)
 
     def somebody_waits_for_a_lock(self) -> bool:
         """Whether anything in this database cannot go on."""

@@ -2,10 +2,12 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from core import logs
+from core.config import Settings
 from core.database import open_engine
 from tests import databases, factories
 from tests.demo_clinic import VAULT
@@ -33,3 +35,9 @@ def practice(server_url: str, model_practice: tuple[str, Practice]) -> Iterator[
     yield replace(practice, engine=engine)
     engine.dispose()
     databases.drop_database(url)
+
+
+@pytest.fixture
+def settings(database_url: str, tmp_path: Path) -> Settings:
+    """Settings with a fresh database and a folder that goes away."""
+    return Settings(database_url=database_url, master_keys=VAULT.master, lookup_keys=VAULT.lookup, var_dir=tmp_path)

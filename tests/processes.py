@@ -12,6 +12,7 @@ from sqlalchemy import Engine
 
 from core.config import Settings, as_environment
 from frontdesk import lifeline
+from tests import databases
 from tests.demo_clinic import VAULT
 
 ROOT = Path(__file__).parent.parent
@@ -20,7 +21,9 @@ ROOT = Path(__file__).parent.parent
 def start(engine: Engine, module: str, *arguments: str, failpoint: str = "") -> "subprocess.Popen[bytes]":
     """`python -m module arguments` on this database; it ends with the tests at the latest."""
     url = engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
-    settings = Settings.model_construct(database_url=url, master_keys=VAULT.master, lookup_keys=VAULT.lookup)
+    settings = Settings(
+        database_url=url, master_keys=VAULT.master, lookup_keys=VAULT.lookup, var_dir=databases.folder_of(url)
+    )
     known = {"PYTHONPATH": str(ROOT), "FAILPOINT": failpoint, **as_environment(settings), **lifeline.environment()}
     return subprocess.Popen(
         [sys.executable, "-m", module, *arguments],

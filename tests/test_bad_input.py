@@ -7,6 +7,7 @@ import pytest
 
 from channels import reading, terminal
 from channels.reading import Written
+from core.compliance.audit import SETUP
 from core.database import run, transaction
 from core.messaging.inbox import Sender
 from core.people import patients
@@ -35,7 +36,7 @@ CLEAR_ANSWERS = {
     "Dr Lee on 30 February": "There is no “30 February” in the calendar.",
     "Dr Lee on 31/4/2026": "There is no “31/4/2026” in the calendar.",
     "Dr Lee on 2026-13-45": "There is no “2026-13-45” in the calendar.",
-    "Dr Lee on 9 March 2099": "We book visits up to three months ahead.",
+    "Dr Lee on 9 March 2099": "We book visits up to 3 months ahead.",
     "Dr Lee tomorrow at 25:70": "Free times:\nDental check with Dr Lee",
     "I want to see Dr Nobody": "I know of no Dr Nobody at Harborview Clinic.",
     "Dr '; DROP TABLE patients;--": "I did not understand that.",
@@ -110,7 +111,7 @@ def test_a_name_is_kept_and_shown_as_it_is(clinic: DemoClinic, written: str, kep
 def patients_at(clinic: DemoClinic, address: str) -> list[str]:
     with transaction(clinic.engine) as session:
         home = reading.store(session, VAULT, Sender(terminal.CHANNEL, "sms", address), "late", Written("hi"), 0)
-        known = patients.known_at(session, VAULT, home.address_id)
+        known = patients.known_at(session, VAULT, home.address_id, SETUP)
     clinic.person("sms", address).pass_time()
     return [patient.name for patient in known]
 

@@ -69,6 +69,10 @@ def test_nothing_that_a_patient_says_is_stored_or_logged_in_the_clear(
     assert talk(clinic.person(BUTTONS, "visitor")) == {"held", "booked"}
     assert talk(clinic.person(NUMBERS, PHONE)) == {"held", "booked"}
     fail_at(clinic.person(NUMBERS, PHONE), "plumbago again")
+    staff = clinic.desk("Zebulon Quixworth")
+    staff.current = clinic.person(BUTTONS, "visitor").conversation_id
+    assert "Said in" in staff.do("say about your xylophobia")
+    assert "plumbago" in staff.do("read")
 
     logged = capsys.readouterr().err
     assert "put_aside" in logged

@@ -1,5 +1,6 @@
 """SIGKILL at every named place: what was begun is undone or finished, and nobody is answered twice."""
 
+import json
 import re
 import signal
 import subprocess
@@ -8,15 +9,20 @@ from pathlib import Path
 
 import pytest
 
+from bot.messages import CancelVisit, Pick
 from channels.delivery import deliver_next
+from core.database import transaction
+from core.scheduling import visits
 from frontdesk.ticks import tick
 from frontdesk.worker import Worker
+from tests.campaign.campaign import FAILPOINTS
 from tests.factories import Person, Practice
 from tests.fakes.recording import CHANNEL, Recording
 from tests.processes import ROOT, start
 
-INBOX = ["inbox.before_store", "inbox.after_commit"]
+INBOX = FAILPOINTS["web"]
 TURN = [
+    "worker.after_claim",
     "turn.after_lock",
     "turn.before_dialog",
     "hold.after_insert",
@@ -24,6 +30,7 @@ TURN = [
     "outbox.before_insert",
     "turn.before_commit",
 ]
+CHANGE = ["move.after_update", "cancel.after_update"]
 SEND = ["send.after_claim", "send.before_settle"]
 
 
@@ -69,6 +76,50 @@ def test_a_worker_killed_in_the_middle_of_a_turn_leaves_nothing_and_the_next_one
     assert practice.broken_promises() == {}
 
 
+def test_a_worker_killed_in_a_tick_leaves_nothing_and_the_next_one_does_it_once(practice: Practice) -> None:
+    practice.start_clock()
+    amy = practice.person("amy")
+    amy.hold(practice.slot("14:00"))
+    practice.wait(minutes=11)
+    practice.start_clock()
+
+    assert died(start(practice.engine, "frontdesk", "worker", failpoint="tick.before_commit:kill"))
+    assert practice.sql("SELECT status FROM appointments") == [("pending",)]
+    assert practice.sql("SELECT count(*) FROM inbox") == [(0,)]
+
+    assert tick(practice.engine, practice.vault, "sweep_holds") == 1
+    assert answered(practice) == 1  # the dialog is told that its hold is over
+    assert practice.broken_promises() == {}
+
+
+@pytest.mark.parametrize("failpoint", CHANGE)
+def test_a_worker_killed_while_a_visit_changes_leaves_it_as_it_was(practice: Practice, failpoint: str) -> None:
+    practice.start_clock()
+    ben = practice.person("ben")
+    visit = ben.book(practice.slot("14:00")).id
+    action = (
+        CancelVisit(visit)
+        if failpoint.startswith("cancel")
+        else Pick(practice.slot("16:00"), ben.patient_id, _shown(practice, visit))
+    )
+    ben.tap(ben.offer(action))
+
+    assert died(start(practice.engine, "frontdesk", "worker", failpoint=f"{failpoint}:kill"))
+    rows = "SELECT status, lower(during), sequence FROM appointments ORDER BY id"
+    assert practice.sql(rows) == [("booked", practice.slot("14:00").start, 0)]
+
+    leases_run_out(practice)
+    assert answered(practice) == 1
+    changed = practice.sql(rows)
+    assert next((status, sequence) for status, _, sequence in changed) in (("booked", 1), ("cancelled", 1))
+    assert practice.broken_promises() == {}
+
+
+def _shown(practice: Practice, visit: int) -> visits.Visit:
+    with transaction(practice.engine) as session:
+        return visits.get(session, visit)
+
+
 @pytest.mark.parametrize("failpoint", INBOX)
 def test_a_web_process_killed_before_it_said_thanks_is_sent_the_message_again(
     practice: Practice, failpoint: str
@@ -94,22 +145,22 @@ def test_a_sender_killed_at_work_leaves_an_unknown_and_sends_nothing_twice(
     vendor = Recording(ledger=ledger)
     send = partial(deliver_next, practice.engine, practice.vault, practice.directory, vendor.channels)
 
-    assert died(start(practice.engine, "tests.fakes.recording", str(ledger), failpoint=f"{failpoint}:kill"))
+    assert died(start(practice.engine, "tests.fakes.recording", "sender", str(ledger), failpoint=f"{failpoint}:kill"))
     assert not send()  # the second one waits until the first is settled
     leases_run_out(practice)
-    tick(practice.engine, "expire_sends")
+    tick(practice.engine, practice.vault, "expire_sends")
     assert send()
     assert not send()
-    assert ledger.read_text().split() == [*delivered, "second"]
+    assert [json.loads(line)["key"] for line in ledger.read_text().splitlines()] == [*delivered, "second"]
     assert practice.sql("SELECT status FROM outbox ORDER BY seq") == [("unknown",), ("sent",)]
     assert practice.broken_promises() == {}
 
 
-def test_every_failpoint_of_the_code_is_tried_here() -> None:
+def test_the_campaign_knows_every_failpoint_of_the_code() -> None:
     sources = (
         path
         for folder in ("core", "bot", "channels", "frontdesk", "webhooks")
         for path in (ROOT / folder).rglob("*.py")
     )
     named = {name for path in sources for name in re.findall(r'failpoints\.reach\("([\w.]+)"\)', path.read_text())}
-    assert named == {*INBOX, *TURN, *SEND}
+    assert named == {name for names in FAILPOINTS.values() for name in names}

@@ -12,7 +12,9 @@ import pytest
 from bot.messages import Pick
 from core.scheduling import booking
 from core.scheduling.availability import FreeStart
-from core.scheduling.slots import Slot, accepts
+from core.scheduling.reasons import Reason
+from core.scheduling.slots import verdict
+from core.scheduling.wishes import Slot
 from tests.factories import Person, Practice, at, minutes
 from tests.workers import wait_until_all_is_answered, workers
 
@@ -129,13 +131,13 @@ def test_control_without_guards_all_workers_that_look_at_once_give_the_same_time
     without_guards(practice, monkeypatch)
     looked = Barrier(WORKERS)
 
-    def accepted_by_all_at_once(*asked: Any) -> FreeStart | None:
-        free = accepts(*asked)
-        if free is not None:
+    def accepted_by_all_at_once(*asked: Any, was_held: bool) -> FreeStart | Reason:
+        free = verdict(*asked, was_held=was_held)
+        if isinstance(free, FreeStart):
             looked.wait(timeout=10)
         return free
 
-    monkeypatch.setattr(booking, "accepts", accepted_by_all_at_once)
+    monkeypatch.setattr(booking, "verdict", accepted_by_all_at_once)
     race(practice, one_time)
     assert len(taken(practice)) == WORKERS
     assert_verify_sees_it(practice)
@@ -145,7 +147,9 @@ def test_control_without_guards_and_rules_everybody_gets_the_same_time(
     practice: Practice, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     without_guards(practice, monkeypatch)
-    monkeypatch.setattr(booking, "accepts", lambda _d, _p, slot, *_: FreeStart(slot.start, slot.location_id, seat=1))
+    monkeypatch.setattr(
+        booking, "verdict", lambda _d, _p, slot, *_, **__: FreeStart(slot.start, slot.location_id, seat=1)
+    )
     race(practice, one_time)
     assert len(taken(practice)) == PATIENTS
     assert_verify_sees_it(practice)

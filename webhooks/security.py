@@ -9,6 +9,8 @@ from core.config import Settings
 LARGEST_BODY = 64 * 1024
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 
+FRAMED = "/chat"  # the one page that may stand in a frame, on the websites that EMBED_ORIGINS names
+
 # Scripts and styles come from our own files only; nothing is inline, framed, plugged in or fetched from elsewhere.
 CONTENT_POLICY = "; ".join(
     (
@@ -42,6 +44,7 @@ def protect(app: Flask, settings: Settings) -> None:
     headers = dict(HEADERS)
     if public.scheme == "https":
         headers["Strict-Transport-Security"] = "max-age=31536000; includeSubDomains"
+    framed = {"Content-Security-Policy": _framed_by(settings.embed_origins)}
 
     @app.before_request
     def refuse() -> None:
@@ -52,9 +55,14 @@ def protect(app: Flask, settings: Settings) -> None:
 
     @app.after_request
     def harden(response: Response) -> Response:
-        for name, value in headers.items():
+        for name, value in (headers | framed if request.path == FRAMED else headers).items():
             response.headers.setdefault(name, value)
         return response
+
+
+def _framed_by(origins: tuple[str, ...]) -> str:
+    """The policy of a page that these websites may show in a frame."""
+    return CONTENT_POLICY.replace("frame-ancestors 'none'", "frame-ancestors " + (" ".join(origins) or "'none'"))
 
 
 def _from_our_own_page(public_host: str) -> bool:

@@ -3,29 +3,30 @@
 import hashlib
 import re
 import secrets
-from ipaddress import IPv6Address, IPv6Network, ip_address
+from collections.abc import Callable
+from functools import wraps
 from typing import Annotated, Any, TypeVar, cast
 
 import msgspec
 from flask import Blueprint, Flask, Response, abort, after_this_request, current_app, redirect, render_template, request
 from flask.typing import ResponseReturnValue
-from flask_limiter import Limiter
 from msgspec import Meta
 
 from channels.webchat import Log, WebChat
+from webhooks.limits import Limits, Rate, household, too_many
 
 LONGEST_TEXT = 4096
 PATIENCE = 0.25  # seconds that a post waits for its reply
 REMEMBERED_FOR = 30 * 24 * 3600  # seconds: as long as the texts themselves are kept
+EMBED_KEPT_FOR = 600  # seconds: every page of the clinic's website asks for it
 FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 
 blueprint = Blueprint("webchat", __name__, url_prefix="/chat")
 
 
-def mount(app: Flask, chat: WebChat) -> None:
-    """Serve `chat` under /chat."""
-    app.extensions["webchat"] = chat
-    limiter.init_app(app)
+def mount(app: Flask, chat: WebChat, limits: Limits, embed_origins: tuple[str, ...] = ()) -> None:
+    """Serve `chat` under /chat, within `limits`; in a frame, on these websites."""
+    app.extensions.update(webchat=chat, limits=limits, embed_origins=embed_origins)
     app.register_blueprint(blueprint)
 
 
@@ -48,10 +49,15 @@ def _remember(visitor: str) -> None:
 
     @after_this_request
     def set_cookie(response: Response) -> Response:
-        response.set_cookie(
-            _cookie_name(), visitor, REMEMBERED_FOR, secure=_is_https(), httponly=True, samesite="Strict"
-        )
+        # In a frame on another site only a partitioned cookie is kept: one chat for each website that shows it.
+        foreign: Any = {"samesite": "None", "partitioned": True} if _may_be_framed() else {"samesite": "Strict"}
+        response.set_cookie(_cookie_name(), visitor, REMEMBERED_FOR, secure=_is_https(), httponly=True, **foreign)
         return response
+
+
+def _may_be_framed() -> bool:
+    """Whether other sites may show the chat in a frame; without https only those of our own host can."""
+    return bool(current_app.extensions["embed_origins"]) and _is_https()
 
 
 def _cookie_name() -> str:
@@ -83,30 +89,41 @@ def _visitor_of(shown: str) -> str:
 
 # How much
 
-
-def _address() -> str:
-    """Where a request comes from; of IPv6 the network, as one household owns all of its addresses."""
-    try:
-        address = ip_address(request.remote_addr or "")
-    except ValueError:  # a proxy's own notation
-        return request.remote_addr or "unknown"
-    if isinstance(address, IPv6Address) and not address.ipv4_mapped:
-        return str(IPv6Network((address, 64), strict=False))
-    return str(address)
+View = Callable[[], ResponseReturnValue]
 
 
-def _visitor_or_address() -> str:
-    return _visitor() or _address()
+def limited(what: str, *, address: tuple[Rate, ...], visitor: tuple[Rate, ...] = ()) -> Callable[[View], View]:
+    """Refuse what goes beyond the rates of an address, or of a visitor; whoever has no cookie counts as their address.
+
+    The address comes first: cookies can be made up without end, and those of a refused address are not even remembered.
+    """
+
+    def decorate(view: View) -> View:
+        @wraps(view)
+        def within_limits() -> ResponseReturnValue:
+            home = household(request.remote_addr or "")
+            allowances = [(f"{what} from {home}", rate) for rate in address]
+            allowances += [(f"{what} of {_visitor() or home}", rate) for rate in visitor]
+            if wait := _limits().take(allowances):
+                raise too_many(wait)
+            return view()
+
+        return within_limits
+
+    return decorate
 
 
-# Many patients may share an address (a waiting room, a phone company); nobody types faster than the first numbers.
-limiter = Limiter(_address, storage_uri="memory://", headers_enabled=True)
-messages_of_visitor = limiter.shared_limit("20 per 10 seconds; 200 per hour", "messages", key_func=_visitor_or_address)
-messages_of_address = limiter.shared_limit("60 per 10 seconds; 1000 per hour", "messages")
-polls_of_visitor = limiter.limit("60 per 10 seconds", key_func=_visitor_or_address)
-polls_of_address = limiter.limit("1200 per minute")
-beginnings = limiter.limit("30 per minute; 300 per hour")
-pages = limiter.limit("240 per minute")
+def _limits() -> Limits:
+    return cast(Limits, current_app.extensions["limits"])
+
+
+# Many patients may share an address (a waiting room, a phone company); nobody types faster than a visitor may.
+messages_limited = limited(
+    "messages", address=(Rate(60, 10), Rate(1000, 3600)), visitor=(Rate(20, 10), Rate(200, 3600))
+)
+polls_limited = limited("polls", address=(Rate(1200, 60),), visitor=(Rate(60, 10),))
+beginnings_limited = limited("beginnings", address=(Rate(30, 60), Rate(300, 3600)))
+pages_limited = limited("pages", address=(Rate(240, 60),))
 
 
 # What a page may say
@@ -164,8 +181,8 @@ def _from_form() -> Said:
 
 
 @blueprint.get("")
-@pages
-def page() -> str:
+@pages_limited
+def page() -> ResponseReturnValue:
     """The whole chat so far. Changes nothing, not even what counts as seen."""
     return _page()
 
@@ -187,8 +204,7 @@ def _page(draft: str = "", notice: int | None = None) -> str:
 
 
 @blueprint.post("")
-@messages_of_visitor
-@messages_of_address
+@messages_limited
 def submit() -> ResponseReturnValue:
     """A message from the page without JavaScript."""
     if request.mimetype not in FORMS:
@@ -201,7 +217,7 @@ def submit() -> ResponseReturnValue:
 
 
 @blueprint.post("/begin")
-@beginnings
+@beginnings_limited
 def begin() -> ResponseReturnValue:
     """Leave the chat behind and start another: as a patient of the demo clinic, or as nobody known."""
     persona = request.form.get("persona") or None
@@ -211,12 +227,25 @@ def begin() -> ResponseReturnValue:
     return redirect("/chat", 303)
 
 
+@blueprint.get("/embed.js")
+@pages_limited
+def embed() -> ResponseReturnValue:
+    """The script that puts the chat on a clinic's own website."""
+    origins = current_app.extensions["embed_origins"]
+    if not origins:
+        abort(404)
+    response = current_app.make_response(render_template("embed.js", origins=origins, clinic=web_chat().clinic()))
+    response.mimetype = "text/javascript"
+    response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
+    response.headers["Cache-Control"] = f"public, max-age={EMBED_KEPT_FOR}"
+    return response
+
+
 # What the page's script asks
 
 
 @blueprint.post("/messages")
-@messages_of_visitor
-@messages_of_address
+@messages_limited
 def messages() -> ResponseReturnValue:
     """Store a message, once; answer with what is new, the reply too if it is quick."""
     said = _from_json(Said)
@@ -227,13 +256,12 @@ def messages() -> ResponseReturnValue:
 
 
 @blueprint.post("/poll")
-@polls_of_visitor
-@polls_of_address
+@polls_limited
 def poll() -> ResponseReturnValue:
     """What is new after what the page shows; that has been seen now."""
     shown = _from_json(Shown)
     visitor = _visitor_of(shown.chat)
-    return _news(visitor, web_chat().log(visitor, shown.after, settle=True))
+    return _news(visitor, web_chat().poll(visitor, shown.after))
 
 
 def _receive(said: Said) -> tuple[str, Log]:

@@ -5,7 +5,7 @@ The steps are a table. A draft is filled in any order; `go_on` asks for the firs
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from typing import Literal
 
 from msgspec.structs import replace
@@ -17,6 +17,7 @@ from bot.events import (
     FindSlots,
     HoldExpired,
     HoldSlot,
+    Move,
     PatientRegistered,
     Refused,
     RegisterPatient,
@@ -27,10 +28,12 @@ from bot.events import (
 from bot.flows import filling
 from bot.flows.wording import (
     PERSON,
+    because,
     described,
     first,
     in_common,
     most_options,
+    notice_of,
     offers,
     reply,
     slot_facts,
@@ -49,6 +52,7 @@ from bot.messages import (
     Pick,
     Reply,
     Say,
+    Span,
     Undo,
     Value,
     Want,
@@ -56,8 +60,7 @@ from bot.messages import (
 )
 from bot.state import Draft, State, Step
 from bot.understanding.meaning import Meaning
-from core.scheduling.slots import HORIZON, Slot, Wanted
-from core.scheduling.wishes import When
+from core.scheduling.wishes import Slot, Wanted, When
 
 EXAMPLE = date(1990, 5, 3)  # of a birth date
 
@@ -79,6 +82,8 @@ def go_on(state: State, facts: Facts) -> Turn:
             below = tuple(open_ for open_ in state.stack if not open_.startswith("booking."))
             return step.ask(replace(state, stack=(step.name, *below)), facts)
     assert draft.slot is not None
+    if draft.moving is not None:
+        return Turn(state, request=Move(draft.moving.id, draft.moving.sequence, draft.slot))
     if draft.patient is not None:
         return Turn(state, request=BookSlot(draft.slot, draft.patient))
     assert draft.name is not None
@@ -92,8 +97,8 @@ def go_on(state: State, facts: Facts) -> Turn:
 
 def for_whom(state: State, chosen: ForPatient, facts: Facts) -> Turn:
     """The answer to "who is it for?"."""
-    whom: Literal["known", "new"] = "new" if chosen.patient is None else "known"
-    draft = replace(state.draft, whom=whom, patient=chosen.patient)
+    dependent = state.draft.dependent and chosen.patient is None
+    draft = filling.is_for(state.draft, chosen.patient, dependent=dependent)
     return go_on(replace(state, draft=draft), facts)
 
 
@@ -210,6 +215,7 @@ def more(state: State, chosen: MoreTimes, facts: Facts) -> Turn:
         after=wanted.after,
         readings=(),
         slot=None,
+        moving=chosen.moving,
         hold=None,
     )
     return go_on(replace(state, draft=draft), facts)
@@ -219,7 +225,7 @@ def _for(draft: Draft, patient: int | None, facts: Facts) -> Draft:
     """For the patient of an offer, who may have become known since, or may no longer be."""
     known = {id for id, _ in facts.patients}
     if patient in known:
-        return replace(draft, whom="known", patient=patient)
+        return filling.is_for(draft, patient, dependent=False)
     if draft.whom == "new" or not known:
         return replace(draft, whom="new", patient=None)
     return replace(draft, whom=None, patient=None)
@@ -239,32 +245,38 @@ def offer(state: State, found: SlotsFound, facts: Facts) -> Turn:
         place = facts.directory.location[draft.location].name
         elsewhere = go_on(replace(state, draft=replace(draft, location=None)), facts)
         return first([reply("booking.none_there", {"place": place})], elsewhere)
+    before = [] if found.why is None else [because(found.why, found.wanted, facts)]
     if not found.slots:
-        key = "booking.none_later" if found.wanted.after else "booking.none"
-        return Turn(replace(state, stack=("booking.day",)), (reply(key, {}, [PERSON]),))
+        key = "booking.none_later" if found.wanted.after else "booking.none_else" if before else "booking.none"
+        horizon = Span(facts.directory.organization.policy.horizon // timedelta(minutes=1))
+        said = reply(key, {"horizon": horizon}, [PERSON])
+        return Turn(replace(state, stack=("booking.day",)), (*before, said))
     at_that_time = found.exact and found.wanted.when.at is not None
     slots = found.slots[: 1 if at_that_time else most_options(state, facts)]
-    too_far = _is_too_far(found.wanted.when, facts)
-    key = "booking.offer" if found.exact else "booking.offer_too_far" if too_far else "booking.offer_nearest"
+    key = "booking.offer" if found.exact else _NEAREST[bool(before), found.wanted.after is not None]
     values: dict[str, Value] = {
         "count": len(slots),
         "details": in_common(slots, found.wanted, draft, facts),
         "wish": Wish(found.wanted.when),
     }
-    choices = _offers(slots, found.wanted, draft.patient, facts)
-    return Turn(replace(state, stack=("booking.time",)), (reply(key, values, choices),))
+    choices = _offers(slots, found.wanted, draft, facts)
+    return Turn(replace(state, stack=("booking.time",)), (*before, reply(key, values, choices)))
 
 
-def _is_too_far(when: When, facts: Facts) -> bool:
-    """Whether every day of a wish lies beyond what can be booked."""
-    return bool(when.days) and all(days.start and days.start > facts.today + HORIZON for days in when.days)
+_NEAREST = {
+    (True, False): "booking.nearest",
+    (True, True): "booking.nearest",
+    (False, True): "booking.nearest_later",
+    (False, False): "booking.offer_nearest",
+}
+"""How offers that are not what was wished begin: whether the reason was said, and whether these are more times."""
 
 
-def _offers(slots: Sequence[Slot], wanted: Wanted, patient: int | None, facts: Facts) -> list[Choice]:
+def _offers(slots: Sequence[Slot], wanted: Wanted, draft: Draft, facts: Facts) -> list[Choice]:
     later = replace(wanted, after=max(slot.start for slot in slots))
     return [
-        *offers(slots, patient, facts),
-        Choice(Say("choice.more_times"), MoreTimes(later, patient), kind="more"),
+        *offers(slots, draft, facts),
+        Choice(Say("choice.more_times"), MoreTimes(later, draft.patient, draft.moving), kind="more"),
         Choice(Say("choice.other_day"), OtherDay(), kind="change"),
         PERSON,
     ]
@@ -280,6 +292,7 @@ def pick(state: State, chosen: Pick, facts: Facts) -> Turn:
         visit_type=slot.visit_type_id,
         readings=(),
         slot=slot,
+        moving=chosen.moving,
         hold=None,
     )
     return go_on(_with_patient(replace(state, draft=draft), facts), facts)
@@ -305,15 +318,16 @@ def held(state: State, event: SlotHeld, facts: Facts) -> Turn:
     until = Moment(event.until)
     values = described(state.draft.slot, facts) | {"until": until}
     happened = Happened("held", slot_facts(state.draft.slot, facts) | {"until": event.until.isoformat()})
-    going_on = go_on(replace(state, draft=replace(state.draft, hold=event.hold)), facts)
-    return first([reply("booking.held", values, (), [happened])], going_on)
+    going_on = go_on(replace(state, draft=replace(state.draft, hold=event.hold, lapsed=None)), facts)
+    key = "booking.held_again" if state.draft.lapsed == state.draft.slot else "booking.held"
+    return first([reply(key, values, (), [happened])], going_on)
 
 
 def hold_expired(state: State, event: HoldExpired) -> Turn:
     """Only the hold is gone. Nothing is said now; the next answer takes the time again, if it is free."""
     if state.draft.hold != event.hold:
         return Turn(state)
-    return Turn(replace(state, draft=replace(state.draft, hold=None)))
+    return Turn(replace(state, draft=replace(state.draft, hold=None, lapsed=state.draft.slot)))
 
 
 def _ask(step: Step) -> Callable[[State, Facts], Turn]:
@@ -325,15 +339,23 @@ def _ask(step: Step) -> Callable[[State, Facts], Turn]:
 
 def _hear_who(state: State, meaning: Meaning, facts: Facts) -> Turn | None:
     """Name, birth date and contact, whichever of them a message says; or why we ask for them."""
-    told = replace(state, draft=filling.identified(state.draft, meaning, facts))
+    if meaning.patients and " " not in (meaning.name or ""):
+        return None  # "Leo": not the name of somebody new, but one of those we know
+    draft = replace(state.draft, dependent=True) if meaning.someone_else else state.draft
+    told = replace(state, draft=filling.identified(draft, meaning, facts))
     if meaning.birth_date is not None and not filling.plausible(meaning.birth_date, facts.today):
         key = "booking.birth_date_future" if meaning.birth_date > facts.today else "booking.birth_date_long_ago"
         return first([reply(key, {"day": Day(meaning.birth_date)})], go_on(told, facts))
-    if told.draft != state.draft:
+    if told.draft != draft:
         return go_on(told, facts)
     if "why" in meaning.intents or (meaning.answer == "no" and not filling.tells(meaning)):
-        return first([reply(f"{state.step}.why")], go_on(state, facts))
+        return explain(state, facts)
     return None
+
+
+def explain(state: State, facts: Facts) -> Turn:
+    """Why the open question cannot be skipped, and the question again."""
+    return first([reply(f"{state.step}.why")], go_on(state, facts))
 
 
 def registered(state: State, event: PatientRegistered, facts: Facts) -> Turn:
@@ -347,14 +369,16 @@ def registered(state: State, event: PatientRegistered, facts: Facts) -> Turn:
 def booked(state: State, event: Booked, facts: Facts) -> Turn:
     """Say what is booked, what to bring, and that it can be undone."""
     visit = event.visit
-    undo = Undo("booking", visit.id)
+    undo = Undo("booking", visit.id, visit.sequence)
     values = visit_values(visit, facts)
     says = [Say("booking.already" if event.already else "booking.booked", values)]
+    if state.draft.lapsed == visit.slot and not event.already:
+        says.insert(0, Say("booking.still_free"))
     kind = facts.directory.visit_type[visit.slot.visit_type_id]
     if not event.already:
         if kind.preparation:
             says.append(Say("booking.preparation", values))
-        says.append(Say("booking.can_undo"))
+        says += [*notice_of(visit, facts), Say("booking.can_undo")]
     happened = () if event.already else (Happened("booked", visit_facts(visit, facts)),)
     # Not an option with digit 1: the same digit sent twice would book and undo.
     choices = () if event.already else (Choice(Say("choice.undo"), undo, kind="change"),)
@@ -370,9 +394,13 @@ def refused(state: State, event: Refused, facts: Facts) -> Turn:
     state = replace(state, draft=draft)
     happened = Happened("refused", {"code": event.code})
     said = reply(f"refused.{event.code}", {}, (), [happened])
+    if event.why is not None:  # not taken by somebody else: the rules have changed since it was offered
+        said = replace(because(event.why, draft.wanted(), facts), happened=(happened,))
+    if event.code.startswith("too_many"):  # no other time would help
+        return Turn(replace(state, stack=()), (replace(said, choices=(PERSON,)),))
     if not event.slots:
         return Turn(replace(state, stack=("booking.day",)), (said, reply("booking.which_day")))
-    choices = _offers(event.slots, draft.wanted(), draft.patient, facts)
+    choices = _offers(event.slots, draft.wanted(), draft, facts)
     values: dict[str, Value] = {
         "count": len(event.slots),
         "details": in_common(event.slots, draft.wanted(), draft, facts),

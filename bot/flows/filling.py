@@ -1,6 +1,7 @@
 """What a message adds to the draft of a visit: whom to see, for whom, when, who comes. Pure, from values to values."""
 
 from datetime import date, timedelta
+from typing import Literal
 
 from msgspec.structs import replace
 
@@ -8,8 +9,7 @@ from bot.events import Facts
 from bot.flows.wording import moment
 from bot.state import Draft, State
 from bot.understanding.meaning import Meaning
-from core.scheduling.slots import Slot
-from core.scheduling.wishes import DayRange, When
+from core.scheduling.wishes import DayRange, Slot, When
 
 OLDEST = 120  # years; a birth date before that is a slip of the pen
 
@@ -23,17 +23,29 @@ def take_in(state: State, meaning: Meaning, facts: Facts) -> State:
         draft = _what(draft, meaning, facts)
     if meaning.locations:
         draft = replace(draft, location=meaning.locations[0])
+    draft = _particular(draft, meaning)
     if meaning.when is not None:
         draft = wished(draft, meaning.when)
     if meaning.readings:
         draft = replace(draft, readings=meaning.readings)
     draft = _whom(draft, meaning, facts)
-    if draft.wanted() != state.draft.wanted():
+    if replace(draft.wanted(), patient=None) != replace(state.draft.wanted(), patient=None):
         # A new wish; what was chosen before no longer is what they want.
         draft = replace(draft, slot=None, hold=None)
     if (draft.whom == "new" or not facts.patients) and " " in (meaning.name or " "):
         draft = identified(draft, meaning, facts)  # a single name, unasked, leaves the full name to be asked
     return replace(state, draft=draft)
+
+
+def _particular(draft: Draft, meaning: Meaning) -> Draft:
+    """What matters about the doctor, beside the name and the specialty."""
+    return replace(
+        draft,
+        insurance=next(iter(meaning.insurances), draft.insurance),
+        language=meaning.speaks or draft.language,
+        mode=meaning.mode or draft.mode,
+        best_rated=meaning.best_rated or draft.best_rated,
+    )
 
 
 def tells(meaning: Meaning) -> bool:
@@ -48,6 +60,10 @@ def describes(meaning: Meaning) -> bool:
         or meaning.specialties
         or meaning.visit_types
         or meaning.locations
+        or meaning.insurances
+        or meaning.speaks
+        or meaning.mode
+        or meaning.best_rated
         or meaning.when
         or meaning.readings
         or meaning.patients
@@ -128,19 +144,50 @@ def _goes_with(visit_type: int, specialty: str, facts: Facts) -> bool:
 
 
 def _whom(draft: Draft, meaning: Meaning, facts: Facts) -> Draft:
-    named = {*meaning.patients, *([facts.owner] if meaning.myself else [])}
-    if len(named) > 1:
-        return replace(draft, whom=None, patient=None)  # "for me and Leo": a visit is for one
-    if named - {None}:
-        return replace(draft, whom="known", patient=named.pop(), dependent=False)
+    if draft.moving is not None:
+        return draft  # a visit that moves stays its patient's
+    named = _named(meaning, facts)
+    if named and _are_namesakes(named, facts):
+        return replace(draft, whom=None, patient=None)
+    if named:
+        return is_for(draft, named[0], dependent=False)
     if not meaning.someone_else and not meaning.myself:
         return draft
     others = [id for id, _ in facts.patients if id != facts.owner]
-    if meaning.myself or not others:
-        return replace(draft, whom="new", patient=None, dependent=not meaning.myself)
+    if meaning.myself or not others or " " in (meaning.name or ""):
+        return is_for(draft, None, dependent=not meaning.myself)
     if len(others) == 1 and draft.whom is None:
-        return replace(draft, whom="known", patient=others[0])
+        return is_for(draft, others[0], dependent=True)
     return replace(draft, whom=None, patient=None, dependent=True)
+
+
+def is_for(draft: Draft, patient: int | None, *, dependent: bool) -> Draft:
+    """The draft of a visit for a known patient, or for somebody new; whoever was meant before keeps their name to themselves."""
+    whom: Literal["known", "new"] = "new" if patient is None else "known"
+    if whom == "known" or dependent != draft.dependent:
+        draft = replace(draft, name=None, birth_date=None)
+    return replace(draft, whom=whom, patient=patient, dependent=dependent)
+
+
+def _named(meaning: Meaning, facts: Facts) -> list[int]:
+    """The patients that a message names, the owner of the address first."""
+    named = {*meaning.patients, *([facts.owner] if meaning.myself else [])}
+    return [id for id, _ in facts.patients if id in named]
+
+
+def _are_namesakes(named: list[int], facts: Facts) -> bool:
+    """Whether somebody was named by a first name that another of them has too."""
+    first_names = [called.split()[0].casefold() for id, called in facts.patients if id in named]
+    return len(set(first_names)) < len(first_names)
+
+
+def in_turn(meaning: Meaning, facts: Facts) -> tuple[Meaning, ...]:
+    """What comes next where a message is for several ("for me and Leo", "for me and my son"): one visit each, in turn."""
+    named = _named(meaning, facts)
+    if not named or _are_namesakes(named, facts):
+        return ()
+    one_more = (Meaning(someone_else=True, same=True),) if meaning.myself and meaning.someone_else else ()
+    return (*(Meaning(patients=(patient,), same=True) for patient in named[1:]), *one_more)
 
 
 def wished(draft: Draft, when: When) -> Draft:
@@ -165,6 +212,7 @@ def combined(old: When | None, new: When) -> When:
         at=new.at if has_time else old.at,
         not_days=new.not_days or (() if has_day else old.not_days),
         not_weekdays=new.not_weekdays or (() if has_day else old.not_weekdays),
+        otherwise=new.otherwise,
     )
 
 

@@ -1,12 +1,14 @@
 """What several flows say: a slot, a visit, a list of choices."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 
 from bot.events import Facts, Turn
-from bot.messages import CallPerson, Choice, Happened, Moment, Parts, Pick, Reply, Say, Value
+from bot.messages import CallPerson, Choice, Happened, Language, Moment, Parts, Pick, Reply, Say, Span, Value, Wish
 from bot.state import Draft, State
-from core.scheduling.slots import Slot, Wanted
+from core.scheduling.reasons import Reason, Why
 from core.scheduling.visits import Visit
+from core.scheduling.wishes import Slot, Wanted
 
 PERSON = Choice(Say("choice.person"), CallPerson(), kind="person")
 
@@ -62,9 +64,49 @@ def visit_values(visit: Visit, facts: Facts) -> dict[str, Value]:
     return described(visit.slot, facts) | {"patient": first_name(visit.patient_id, facts)}
 
 
+def label_of(key: str, visits: Sequence[Visit]) -> str:
+    """The key of a label that names the patient too, where the visits are not all of one."""
+    return key if len({visit.patient_id for visit in visits}) == 1 else f"{key}_patient"
+
+
+def notice_of(visit: Visit, facts: Facts) -> tuple[Say, ...]:
+    """Until when patients may change a visit by themselves, where the clinic has a rule."""
+    notice = facts.directory.visit_type[visit.slot.visit_type_id].policy.notice
+    return (Say("changing.notice", {"notice": _span(notice)}),) if notice else ()
+
+
+def because(why: Why, wanted: Wanted, facts: Facts) -> Reply:
+    """Why a wish cannot be met, of one practitioner or of all who were meant."""
+    directory = facts.directory
+    kinds = [directory.visit_type[wanted.visit_type]] if wanted.visit_type in directory.visit_type else []
+    rules = kinds[0].policy if kinds else directory.organization.policy
+    values: dict[str, Value] = {"wish": Wish(wanted.when), "horizon": _span(rules.horizon)}
+    if why.practitioner is not None:
+        values["doctor"] = directory.practitioner[why.practitioner].display_name
+    if wanted.location is not None:
+        values["place"] = directory.location[wanted.location].name
+    if wanted.mode is not None:
+        values["mode"] = Say(f"mode.{wanted.mode}")
+    if wanted.language is not None:
+        values["language"] = Language((wanted.language,))
+    values["insurance"] = next((i.name for i in directory.insurances if i.id == wanted.insurance), "")
+    key = f"why.{why.reason}"
+    return reply(key if why.practitioner is None or why.reason in OF_THE_CLINIC else f"{key}.doctor", values)
+
+
+OF_THE_CLINIC: frozenset[Reason] = frozenset(
+    {"holiday", "too_soon", "too_far", "booked_by_staff", "known_only", "just_taken"}
+)
+"""Reasons that are nobody's in particular."""
+
+
+def _span(length: timedelta) -> Span:
+    return Span(length // timedelta(minutes=1))
+
+
 def in_common(slots: Sequence[Slot], wanted: Wanted, draft: Draft, facts: Facts) -> Parts:
     """What several offers have in common: what for, with whom, where, for whom. The rest stands in their labels."""
-    patient = first_name(draft.patient, facts) or (draft.name or "").partition(" ")[0]
+    patient = first_name(draft.patient, facts) or _called(draft.name or "", facts)
     labels = {specialty.code: specialty.label for specialty in facts.directory.specialties}
     values = described(slots[0], facts) | {
         "patient": patient,
@@ -82,6 +124,12 @@ def in_common(slots: Sequence[Slot], wanted: Wanted, draft: Draft, facts: Facts)
         "part.somebody_new": not patient and bool(facts.patients),
     }
     return Parts(tuple(Say(key, values) for key, is_common in pieces.items() if is_common))
+
+
+def _called(name: str, facts: Facts) -> str:
+    """What we call somebody new: by the first name, where it is not somebody's here already."""
+    first = name.partition(" ")[0]
+    return name if any(called.split()[0] == first for _, called in facts.patients) else first
 
 
 def first_name(patient: int | None, facts: Facts) -> str:
@@ -108,12 +156,12 @@ def slot_facts(slot: Slot, facts: Facts) -> dict[str, str | int | None]:
     }
 
 
-def offers(slots: Sequence[Slot], patient: int | None, facts: Facts) -> list[Choice]:
+def offers(slots: Sequence[Slot], draft: Draft, facts: Facts) -> list[Choice]:
     """A choice for each slot; the doctor and the place are named where they differ among them."""
     doctors = {slot.practitioner_id for slot in slots}
     places = {slot.location_id for slot in slots}
     key = "choice.slot" + ("_doctor" if len(doctors) > 1 else "") + ("_place" if len(places) > 1 else "")
-    return [Choice(Say(key, _label(slot, facts)), Pick(slot, patient)) for slot in slots]
+    return [Choice(Say(key, _label(slot, facts)), Pick(slot, draft.patient, draft.moving)) for slot in slots]
 
 
 def _label(slot: Slot, facts: Facts) -> dict[str, Value]:

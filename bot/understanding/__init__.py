@@ -4,17 +4,23 @@ Emergencies first, over the whole message; then dates and times, names, the writ
 reader is a file, each language a file of words. Nothing here reads a clock, asks a database, or raises.
 """
 
+import re
+from dataclasses import replace
 from datetime import datetime
 
+from msgspec import structs
+
 from bot.understanding import dates, identity, intents, names
+from bot.understanding.clauses import clauses, halves, without_refused
 from bot.understanding.grammar import Scene
 from bot.understanding.lexicon import Lexicon, load
 from bot.understanding.meaning import Context, Meaning, When
 from bot.understanding.text import SAFETY_LIMIT, as_written, clean, plain
 from core.scheduling.directory import Directory
 
-__all__ = ["understand", "warm_up"]
+__all__ = ["understand", "understand_all", "warm_up"]
 
+_CLAUSE = re.compile(r"[,;.?!](?:\s|$)")
 _NOW = When(first_available=True)  # in an emergency "right now" is no wish for a visit
 
 
@@ -22,6 +28,27 @@ def warm_up(directory: Directory, language: str = "en") -> None:
     """Load words and tables before anybody waits for them: the first message costs some 200 ms otherwise."""
     noon = datetime(2026, 3, 9, 12)  # noqa: DTZ001 - local, as patients say it
     understand("Dr Smith on 2026 March 9, +1 207 555 0100", Context(noon, directory, language))
+
+
+def understand_all(text: str, context: Context) -> tuple[Meaning, ...]:
+    """All that `text` wishes: nearly always one thing; two where its parts mean more apart than together."""
+    first, *besides = (understand(clause, context) for clause in clauses(text, context.language))
+    return (first, *besides) if besides else _two_visits(text, first, context) or (first,)
+
+
+def _two_visits(text: str, together: Meaning, context: Context) -> tuple[Meaning, Meaning] | None:
+    """ "The dentist on Tuesday and the eye doctor on Friday": each part says whom to see, and when."""
+    if _whats(together) < 2 or together.emergency or "move" in together.intents:
+        return None
+    for half in halves(text, context.language):
+        first, second = (understand(part, context) for part in half)
+        if all(_whats(part) and (part.when or part.readings) for part in (first, second)):
+            return first, second
+    return None
+
+
+def _whats(meaning: Meaning) -> int:
+    return len(meaning.practitioners) + len(meaning.specialties) + len(meaning.visit_types)
 
 
 def understand(text: str, context: Context) -> Meaning:
@@ -33,6 +60,7 @@ def understand(text: str, context: Context) -> Meaning:
     scene = Scene(context.reference, context.opens, context.closes, context.region in identity.MONTH_FIRST)
     times = dates.read(said, lexicon, scene, calendar=context.asked != "birth_date")
     wanted, answer = intents.intents(heard, lexicon), intents.answer(heard, lexicon)
+    parted = _parted(said, lexicon, scene) if "move" in wanted else None
 
     def says_else(name: str) -> bool:
         """ "Skip" and "No way" are answers; "Si Nguyen" is a name."""
@@ -41,7 +69,9 @@ def understand(text: str, context: Context) -> Meaning:
     writer = identity.read(said, lexicon, times.dates, context.asked, context.region, scene.today, says_else=says_else)
     if writer.birth_date:
         times = dates.read(said, lexicon, scene, calendar=False)
-    named = names.find(said, lexicon, context.directory, context.patients, {start for start, _ in times.spans})
+    wish = parted[1] if parted else _in_order(said, lexicon, scene) or times
+    meant = without_refused(said, lexicon)
+    named = names.find(meant, lexicon, context, {start for start, _ in times.spans})
     return Meaning(
         text=said,
         emergency=emergency,
@@ -54,20 +84,58 @@ def understand(text: str, context: Context) -> Meaning:
         specialties=named.specialties,
         visit_types=named.visit_types,
         locations=named.locations,
+        insurances=named.insurances,
+        speaks=next((code for code, phrases in lexicon.speaks.items() if phrases.within(heard)), None),
+        mode=next((mode for mode, phrases in lexicon.modes.items() if phrases.within(heard)), None),
+        best_rated=_says(heard, lexicon, "best_rated"),
         patients=named.patients,
-        someone_else=not named.patients and _says(heard, lexicon, "someone_else"),
-        myself=_says(heard, lexicon, "myself") or lexicon.people_phrases["myself_alone"].whole(heard),
+        someone_else=not named.patients and (named.stranger is not None or _says(heard, lexicon, "someone_else")),
+        myself=_says(plain(meant), lexicon, "myself") or lexicon.people_phrases["myself_alone"].whole(heard),
         same=_says(heard, lexicon, "same"),
-        when=None if emergency and times.when == _NOW else times.when,
-        readings=times.readings,
+        when=None if emergency and wish.when == _NOW else wish.when,
+        readings=wish.readings,
+        moves_from=parted and _meant(parted[0]),
         impossible_date=times.impossible,
         past_date=times.past,
-        name=writer.name and as_written(writer.name, text),
+        name=as_written(name, text) if (name := writer.name or named.stranger) else None,
         birth_date=writer.birth_date,
         email=writer.email,
         phone=writer.phone,
         entities=times.entities,
     )
+
+
+def _parted(said: str, lexicon: Lexicon, scene: Scene) -> tuple[dates.Times, dates.Times] | None:
+    """When a visit is, and when it shall be: what stands before and after "to", or in two clauses."""
+    for cue in reversed([*lexicon.target.finditer(said)]):
+        after = dates.read(said[cue.end() :], lexicon, scene)
+        if _meant(after):
+            return dates.read(said[: cue.start()], lexicon, scene), after
+    for cue in _CLAUSE.finditer(said):
+        before, after = (dates.read(part, lexicon, scene) for part in (said[: cue.start()], said[cue.end() :]))
+        if _meant(before) and _meant(after):
+            return before, after
+    return None
+
+
+def _in_order(said: str, lexicon: Lexicon, scene: Scene) -> dates.Times | None:
+    """ "Tuesday morning, or else Thursday": a wish and the next best one, where a message has both."""
+    for cue, is_plain in ((lexicon.next_best, False), (lexicon.alternative, True)):
+        for found in cue.finditer(said):
+            before, after = (dates.read(part, lexicon, scene) for part in (said[: found.start()], said[found.end() :]))
+            if before.when is None or after.when is None:
+                continue
+            if not is_plain or all(_has_day_and_time(times.when) for times in (before, after)):
+                return replace(before, when=structs.replace(before.when, otherwise=after.when))
+    return None
+
+
+def _has_day_and_time(when: When | None) -> bool:
+    return when is not None and bool(when.days or when.weekdays) and bool(when.times or when.at)
+
+
+def _meant(times: dates.Times) -> tuple[When, ...]:
+    return times.readings if times.when is None else (times.when,)
 
 
 def _says(words: str, lexicon: Lexicon, what: str) -> bool:

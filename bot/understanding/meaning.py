@@ -16,14 +16,19 @@ Intent = Literal[
     "stop",  # "never mind": of what is being talked about, never of a visit
     "cancel_visit",  # "cancel my appointment"
     "move",  # "reschedule my appointment"
+    "instead",  # "make it 4": of what is being booked or was just booked
     "visits",  # "when is my appointment?"
     "undo",
     "more",  # "other times", "something later"
     "other_day",
+    "repeat",  # "what did you say?"
     "help",
     "hours",
     "address",
     "price",
+    "insurance",  # "do you take Aetna?"
+    "language",  # "does Dr Lee speak Spanish?"
+    "doctor",  # "tell me about Dr Lee"
     "person",  # "let me talk to somebody"
     "why",  # "what do you need that for?", "skip"
     "restart",
@@ -62,6 +67,10 @@ class Meaning(msgspec.Struct, frozen=True):
     specialties: tuple[str, ...] = ()  # codes
     visit_types: tuple[int, ...] = ()  # ids
     locations: tuple[int, ...] = ()  # ids
+    insurances: tuple[int, ...] = ()  # ids
+    speaks: str | None = None  # ISO 639-1: "a doctor who speaks Spanish"
+    mode: Literal["in_person", "video"] | None = None
+    best_rated: bool = False
     patients: tuple[int, ...] = ()  # ids of people known at this address, by first name
     someone_else: bool = False  # "for my son", nobody named
     myself: bool = False  # "for me"
@@ -69,6 +78,8 @@ class Meaning(msgspec.Struct, frozen=True):
     when: When | None = None
     # Where a time has two readings ("3/4", "at 8"): both, and `when` is None. The dialog asks.
     readings: tuple[When, ...] = ()
+    # "Move my Tuesday visit to Friday": the time that the visit has now; None where nothing tells the two apart.
+    moves_from: tuple[When, ...] | None = None
     impossible_date: str | None = None  # "30 February", as written
     past_date: str | None = None  # a day that is over, as written
     name: str | None = None  # "my name is Ana Lima", or any plausible name where a name was asked
@@ -88,7 +99,8 @@ class Context(msgspec.Struct, frozen=True):
     directory: Directory
     language: str = "en"
     asked: Asked | None = None  # the open question, where free text answers it
-    patients: tuple[tuple[int, str], ...] = ()  # id and first name of those known at this address
+    patients: tuple[tuple[int, str], ...] = ()  # id and name of those known at this address
+    asked_whom: bool = False  # the open question is for whom a visit is: a name may hold a typo
     opens: time = time(0)  # the earliest and latest hour any practitioner works: tells "at 3" from 03:00
     closes: time = time(0)  # 00:00 is the end of the day
     region: str = "US"  # for phone numbers without a country code

@@ -4,12 +4,14 @@ import re
 import weakref
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Generic, TypeVar
 
 from rapidfuzz import fuzz, process
 from rapidfuzz.distance import OSA
 
 from bot.understanding.lexicon import Lexicon
+from bot.understanding.meaning import Context
 from bot.understanding.text import plain
 from core.scheduling.directory import Directory
 
@@ -29,7 +31,9 @@ class Names:
     specialties: tuple[str, ...] = ()
     visit_types: tuple[int, ...] = ()
     locations: tuple[int, ...] = ()
+    insurances: tuple[int, ...] = ()
     patients: tuple[int, ...] = ()
+    stranger: str | None = None  # somebody with the first name of one of them, and another last name
     spans: tuple[tuple[int, int], ...] = ()  # where practitioners stand
 
 
@@ -84,6 +88,7 @@ class Matcher:
         self.specialties: Vocabulary[str] = Vocabulary()
         self.visit_types: Vocabulary[int] = Vocabulary()
         self.locations: Vocabulary[int] = Vocabulary()
+        self.insurances: Vocabulary[int] = Vocabulary()
         for specialty in directory.specialties:
             for phrase in (specialty.label, *specialty.words):
                 self.specialties.add(phrase, specialty.code)
@@ -92,8 +97,14 @@ class Matcher:
                 self.visit_types.add(phrase, visit_type.id)
         for location in directory.locations:
             self.locations.add(location.name, location.id)
+        for insurance in directory.insurances:
+            for phrase in (insurance.name, *insurance.words):
+                self.insurances.add(phrase, insurance.id)
         self.family: dict[str, set[int]] = {}
         self.given: dict[str, set[int]] = {}
+        self._add_people(directory, particles)
+
+    def _add_people(self, directory: Directory, particles: Iterable[str]) -> None:
         skipped = set(particles)
         for practitioner in directory.practitioners:
             for index, name in ((self.family, practitioner.family_name), (self.given, practitioner.given_name)):
@@ -135,21 +146,22 @@ def matcher(directory: Directory, lexicon: Lexicon) -> Matcher:
     return known[1]
 
 
-def find(
-    text: str, lexicon: Lexicon, directory: Directory, patients: tuple[tuple[int, str], ...], taken: set[int]
-) -> Names:
+def find(text: str, lexicon: Lexicon, context: Context, taken: set[int]) -> Names:
     """What `text` names. Words that begin at one of `taken` belong to something else."""
-    match = matcher(directory, lexicon)
+    match = matcher(context.directory, lexicon)
     words = plain(text).split()
     people, unknown, spans = _practitioners(text, lexicon, match, taken)
     family = {plain(text[start:end]) for start, end in spans}
+    patients, stranger = _patients(text, lexicon, context, family)
     return Names(
         practitioners=tuple(sorted(people)),
         unknown_practitioner=unknown,
         specialties=match.specialties.find(words, lexicon.ordinary),
         visit_types=match.visit_types.find(words, lexicon.ordinary),
         locations=match.locations.find(words, lexicon.ordinary),
-        patients=_patients(text, lexicon, patients, family),
+        insurances=match.insurances.find(words, lexicon.ordinary),
+        patients=patients,
+        stranger=stranger,
         spans=spans,
     )
 
@@ -214,18 +226,58 @@ def _name_at(
 
 
 def _patients(
-    text: str, lexicon: Lexicon, patients: tuple[tuple[int, str], ...], practitioners: set[str]
-) -> tuple[int, ...]:
-    said = {plain(word[0].removesuffix("'s")): word[0] for word in _WORD.finditer(text)}
+    text: str, lexicon: Lexicon, context: Context, practitioners: set[str]
+) -> tuple[tuple[int, ...], str | None]:
+    """Who of those known here is named, everybody of one first name where nothing tells them apart; and who is not known."""
+    words = list(_WORD.finditer(text))
+    said = {plain(word[0].removesuffix("'s")): word for word in words}
     taken = {word for name in practitioners for word in name.split()}
-    found: list[int] = []
-    for patient, first_name in patients:
-        name = plain(first_name)
-        close = process.extractOne(
-            name, said.keys(), scorer=OSA.distance, score_cutoff=int(len(name) > _SHORTEST_WITH_TYPO)
-        )
-        if not name or close is None or close[0] in taken or (close[0] != name and close[0] in lexicon.ordinary):
+    named: dict[str, list[tuple[int, list[str]]]] = {}
+    for patient, name in context.patients:
+        first, *more = plain(name).split()
+        word = _alike(first, said.keys(), guess=context.asked_whom)
+        if word is None or word in taken or (word != first and word in lexicon.ordinary):
             continue
-        if close[0] not in lexicon.ordinary or said[close[0]][0].isupper():
-            found.append(patient)
-    return tuple(found)
+        if word not in lexicon.ordinary or said[word][0][0].isupper():
+            named.setdefault(word, []).append((patient, more))
+    known: list[int] = []
+    stranger = None
+    for word, namesakes in named.items():
+        after = next((following for before, following in pairwise(words) if before is said[word]), None)
+        told = _told_apart(namesakes, plain(after[0]) if after else "", plain(text).split())
+        if (
+            after
+            and not told
+            and _is_last_name(after[0], lexicon)
+            and plain(after[0]) not in named
+            and all(more for _, more in namesakes)
+        ):
+            stranger = f"{said[word][0]} {after[0]}"
+        else:
+            known += told or [patient for patient, _ in namesakes]
+    return tuple(known), stranger
+
+
+def _told_apart(namesakes: list[tuple[int, list[str]]], after: str, spoken: list[str]) -> list[int]:
+    """Of several with one first name those whose birth year is said too, or whose last name or the beginning of it."""
+    years = [patient for patient, more in namesakes if any(word.isdigit() and word in spoken for word in more)]
+    return years or [
+        patient
+        for patient, more in namesakes
+        if any(word in spoken or (after and word.startswith(after)) for word in more)
+    ]
+
+
+def _is_last_name(word: str, lexicon: Lexicon) -> bool:
+    return word[0].isupper() and plain(word) not in lexicon.ordinary
+
+
+def _alike(name: str, said: Iterable[str], *, guess: bool) -> str | None:
+    """The word that is this name, or nearly; where a name was asked, a short one may hold a typo after its first letter."""
+    close = process.extractOne(
+        name, said, scorer=OSA.distance, score_cutoff=int(guess or len(name) > _SHORTEST_WITH_TYPO)
+    )
+    if close is None or close[0] == name or len(name) > _SHORTEST_WITH_TYPO:
+        return None if close is None else close[0]
+    swapped = sorted(close[0]) == sorted(name)
+    return close[0] if close[0][0] == name[0] and (swapped or len(name) > 3) else None

@@ -38,9 +38,10 @@ class Actor:
 CLOCK = Actor("clock")
 SETUP = Actor("setup")
 
+# The transaction has its number before the row has its own: what was numbered and is not to be seen is then known to be under way.
 _RECORD = """
 INSERT INTO audit (actor, action, entity, entity_id, detail)
-VALUES (%(actor)s, %(action)s, %(entity)s, %(entity_id)s, %(detail)s)
+SELECT %(actor)s, %(action)s, %(entity)s, %(entity_id)s, %(detail)s FROM pg_current_xact_id()
 """
 
 

@@ -6,6 +6,7 @@ locks the conversation's row, message by message, and checks that the lease is s
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from sqlalchemy import (
     BigInteger,
@@ -24,7 +25,7 @@ from sqlalchemy.orm import Session
 
 from core.clock import NOW
 from core.crypto import DataKey, Vault
-from core.database import metadata, pipelined, run
+from core.database import metadata, run
 from core.messaging import inbox
 
 LEASE = timedelta(seconds=30)
@@ -78,6 +79,11 @@ class Turn:
     staff_id: int | None  # who has taken over, and answers instead of us
 
     @property
+    def seq(self) -> int:
+        """The message's own place in the conversation; replies follow it."""
+        return self.last_seq + 1
+
+    @property
     def state(self) -> bytes | None:
         """What the dialog remembers; None at the first turn."""
         return self.sealed_state and self.opened("conversations.state", self.sealed_state)
@@ -110,17 +116,23 @@ RETURNING c.id, c.lease, c.attempts
 _CLAIM_FRESH = _CLAIM.format(which="c.attempts = 0")
 _CLAIM_FAILED = _CLAIM.format(which="c.attempts > 0")
 
+# Only whoever has the lease answers, so what waits cannot change while the lock is waited for; the lease itself is looked at
+# again afterwards. What staff do goes first: a message that was typed in the very moment of taking over is theirs to answer.
 _LOCK = f"""
 SELECT c.state, c.version, c.last_seq, c.staff_id, k.id AS key_id, k.wrapped, {NOW} AS now,
-       (SELECT directory_version FROM organization) AS directory_version
-FROM conversations c JOIN data_keys k ON k.id = c.data_key_id
+       (SELECT directory_version FROM organization) AS directory_version,
+       m.id, m.channel, m.account, m.external_id, m.address_id, m.body, m.received_at,
+       EXISTS (SELECT FROM inbox b WHERE b.conversation_id = c.id AND b.status = 'new' AND b.id <> m.id) AS more
+FROM conversations c JOIN data_keys k ON k.id = c.data_key_id LEFT JOIN LATERAL (
+  SELECT * FROM inbox WHERE conversation_id = c.id AND status = 'new' ORDER BY channel <> '{inbox.STAFF}', id LIMIT 1) m ON true
 WHERE c.id = %(id)s AND c.lease = %(lease)s FOR NO KEY UPDATE OF c
 """
 
 # While more messages wait, the lease goes on and counts the attempt at the next one.
 _FINISH = """
+WITH m AS (UPDATE inbox SET status = %(status)s, seq = %(seq)s WHERE id = %(message_id)s)
 UPDATE conversations
-SET state = coalesce(%(state)s, state), version = version + 1, last_seq = %(last_seq)s,
+SET state = coalesce(%(state)s, state), version = version + 1, last_seq = %(last_seq)s, staff_id = %(staff_id)s,
     attempts = CASE WHEN %(more)s THEN 1 ELSE 0 END,
     leased_until = CASE WHEN %(more)s THEN clock_timestamp() + %(lease)s ELSE '-infinity' END
 WHERE id = %(id)s
@@ -132,6 +144,46 @@ SET leased_until = '-infinity', not_before = clock_timestamp() + %(pause)s,
     attempts = greatest(0, attempts - CASE WHEN %(forgiven)s THEN 1 ELSE 0 END)
 WHERE id = %(id)s AND lease = %(lease)s
 """
+
+
+_OPEN = """
+SELECT c.id, c.staff_id, k.id AS key_id, k.wrapped FROM conversations c JOIN data_keys k ON k.id = c.data_key_id WHERE c.id = %(id)s
+"""
+
+_LATELY = f"""
+SELECT m.conversation_id, max(m.received_at) + (SELECT clock_offset FROM clock) AS at, c.staff_id
+FROM (SELECT conversation_id, received_at FROM inbox WHERE body IS NOT NULL AND channel <> '{inbox.STAFF}'
+      ORDER BY received_at DESC LIMIT 1000) m JOIN conversations c ON c.id = m.conversation_id
+GROUP BY m.conversation_id, c.staff_id ORDER BY at DESC LIMIT %(limit)s
+"""
+
+
+@dataclass(frozen=True)
+class Open:
+    """A conversation as staff see it: its key, and who of them has taken over."""
+
+    id: int
+    key: DataKey
+    staff_id: int | None
+
+
+class Lately(NamedTuple):
+    """A conversation in which somebody wrote lately."""
+
+    conversation_id: int
+    at: datetime
+    staff_id: int | None
+
+
+def open_(session: Session, vault: Vault, id: int) -> Open | None:
+    """A conversation for staff to read; None when there is none of that number. Reading it is for the caller to audit."""
+    row = run(session, _OPEN, id=id).fetchone()
+    return None if row is None else Open(row.id, vault.unwrap(row.key_id, row.wrapped), row.staff_id)
+
+
+def lately(session: Session, limit: int) -> list[Lately]:
+    """The conversations in which somebody wrote last."""
+    return [Lately(*row) for row in run(session, _LATELY, limit=limit)]
 
 
 def claim(session: Session, limit: int = 16) -> list[Claim]:
@@ -147,13 +199,10 @@ def claim_failed(session: Session) -> Claim | None:
 
 def lock(session: Session, vault: Vault, claimed: Claim) -> Turn | None:
     """Lock the conversation and take its oldest unanswered message; None when the lease is not ours any more or all is answered."""
-    with pipelined(session):
-        locked = run(session, _LOCK, id=claimed.conversation_id, lease=claimed.lease)
-        waiting = inbox.waiting(session, claimed.conversation_id)
-    row, messages = locked.fetchone(), waiting.fetchall()
+    row = run(session, _LOCK, id=claimed.conversation_id, lease=claimed.lease).fetchone()
     if row is None:
         return None
-    if not messages:  # somebody answered in the very instant of our claim
+    if row.id is None:  # somebody answered in the very instant of our claim
         let_go(session, claimed, timedelta(0), forgiven=True)
         return None
     return Turn(
@@ -164,20 +213,29 @@ def lock(session: Session, vault: Vault, claimed: Claim) -> Turn | None:
         row.last_seq,
         row.now,
         row.directory_version,
-        inbox.Message(*messages[0]),
-        len(messages) > 1,
+        inbox.Message(row.id, row.channel, row.account, row.external_id, row.address_id, row.body, row.received_at),
+        row.more,
         row.staff_id,
     )
 
 
-def finish(session: Session, turn: Turn, state: bytes | None, last_seq: int) -> None:
-    """Save what the dialog remembers and let go, or go on with the next message. None keeps the state as it was."""
+def finish(
+    session: Session, turn: Turn, state: bytes | None, last_seq: int, staff_id: int | None, *, aside: bool = False
+) -> None:
+    """The message is answered, or put aside for staff: save what the dialog remembers and who has it, and let go or go on.
+
+    None keeps the state as it was; as `staff_id` it says that nobody has taken over.
+    """
     run(
         session,
         _FINISH,
         id=turn.conversation_id,
+        message_id=turn.message.id,
+        status="aside" if aside else "answered",
+        seq=turn.seq,
         state=None if state is None else turn.sealed("conversations.state", state),
         last_seq=last_seq,
+        staff_id=staff_id,
         more=turn.more,
         lease=LEASE,
     )

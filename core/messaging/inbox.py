@@ -3,9 +3,9 @@
 The key (channel, account, external id) is kept for good, so a repeat is harmless a month later too. The body is kept for 30 days.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 import psycopg
 from sqlalchemy import (
@@ -30,6 +30,7 @@ from core.crypto import DataKey, Vault
 from core.database import metadata, run, scalar
 
 CLOCK = "clock"  # the channel on which time itself tells a dialog that something has run out
+STAFF = "staff"  # the channel on which staff take part in a dialog; its account is who does
 
 inbox = Table(
     "inbox",
@@ -78,6 +79,15 @@ class Home:
 
 
 @dataclass(frozen=True)
+class Address:
+    """Where a person can be answered."""
+
+    id: int
+    channel: str
+    account: str
+
+
+@dataclass(frozen=True)
 class Message:
     """A stored message; its body is still sealed, so that one which cannot be opened can be put aside."""
 
@@ -88,6 +98,11 @@ class Message:
     address_id: int | None
     sealed_body: bytes | None
     received_at: datetime  # the database's clock
+
+    @property
+    def address(self) -> Address | None:
+        """Who wrote; nobody where it was the clock or staff."""
+        return None if self.address_id is None else Address(self.address_id, self.channel, self.account)
 
 
 _HOME = """
@@ -109,12 +124,19 @@ VALUES (%(channel)s, %(account)s, %(external_id)s, %(conversation_id)s, %(addres
 ON CONFLICT (channel, account, external_id) DO NOTHING RETURNING id
 """
 
-_WAITING = """
-SELECT id, channel, account, external_id, address_id, body, received_at
-FROM inbox WHERE conversation_id = %(conversation_id)s AND status = 'new' ORDER BY id LIMIT 2
+_ADDRESS = """
+SELECT a.id, a.channel, a.account FROM addresses a WHERE a.conversation_id = %(conversation_id)s
+ORDER BY (SELECT max(m.id) FROM inbox m WHERE m.conversation_id = a.conversation_id AND m.address_id = a.id) DESC NULLS LAST,
+  a.id DESC LIMIT 1
 """
 
-_SETTLE = "UPDATE inbox SET status = %(status)s, seq = %(seq)s WHERE id = %(id)s"
+_FROM_STAFF = f"""
+INSERT INTO inbox (channel, account, external_id, conversation_id, body)
+VALUES ('{STAFF}', %(account)s, %(external_id)s, %(conversation_id)s, %(body)s)
+RETURNING id
+"""
+
+_UNANSWERED = "SELECT conversation_id FROM inbox WHERE conversation_id = ANY (%(ids)s) AND status = 'new'"
 
 _FROM_CLOCK = """
 INSERT INTO inbox (channel, account, external_id, conversation_id) VALUES ('clock', '', %(what)s, %(conversation_id)s)
@@ -160,6 +182,11 @@ def _settle_in(session: Session, vault: Vault, sender: Sender) -> Home:
     return Home(row.id, conversation_id, key)
 
 
+def unanswered(session: Session, conversation_ids: Iterable[int]) -> frozenset[int]:
+    """Those of these conversations in which a message waits for its answer."""
+    return frozenset(id for (id,) in run(session, _UNANSWERED, ids=list(conversation_ids)))
+
+
 def store(
     session: Session, at: Home, sender: Sender, external_id: str, body: bytes, sent_at: datetime | None = None
 ) -> None:
@@ -183,11 +210,18 @@ def tell_time(session: Session, conversation_id: int, what: str) -> None:
     run(session, _FROM_CLOCK, conversation_id=conversation_id, what=what)
 
 
-def waiting(session: Session, conversation_id: int) -> psycopg.Cursor[Any]:
-    """The oldest unanswered message, and the one behind it."""
-    return run(session, _WAITING, conversation_id=conversation_id)
+def tell(session: Session, conversation_id: int, staff_id: int, external_id: str, body: bytes) -> int:
+    """Let a dialog know what a member of staff does with it; `body` is sealed. Returns the message's id."""
+    values = {"account": str(staff_id), "external_id": external_id, "conversation_id": conversation_id, "body": body}
+    return int(scalar(session, _FROM_STAFF, **values))
 
 
-def settle(session: Session, message_id: int, seq: int, *, aside: bool = False) -> None:
-    """The message is answered as number `seq` of its conversation, or put aside for staff."""
-    run(session, _SETTLE, id=message_id, seq=seq, status="aside" if aside else "answered")
+def address_of(session: Session, conversation_id: int) -> Address | None:
+    """Where the person of a conversation is answered when it was not they who wrote: where they wrote from last."""
+    row = run(session, _ADDRESS, conversation_id=conversation_id).fetchone()
+    return None if row is None else Address(*row)
+
+
+def is_answered(session: Session, message_id: int) -> bool:
+    """Whether a message has had its turn, or was put aside."""
+    return bool(scalar(session, "SELECT status <> 'new' FROM inbox WHERE id = %(id)s", id=message_id))

@@ -27,9 +27,10 @@ from sqlalchemy.orm import Session
 
 from core import failpoints
 from core.crypto import Unreadable, Vault
-from core.database import metadata, run
+from core.database import metadata, run, scalar
+from core.messaging.inbox import Sender
 
-LEASE = timedelta(seconds=60)  # longer than a vendor call's whole deadline
+LEASE = timedelta(seconds=45)  # longer than a vendor call's whole deadline; an address goes on within a minute
 
 outbox = Table(
     "outbox",
@@ -162,6 +163,10 @@ WITH o AS (
 UPDATE prompts SET sent_at = clock_timestamp() FROM o WHERE outbox_id = o.id
 """
 
+_UNREAD = """
+SELECT address_id, seq, payload FROM outbox WHERE status = 'due' AND channel = %(channel)s AND payload IS NOT NULL ORDER BY id
+"""
+
 _SAID = """
 SELECT seq, 'patient' AS speaker, external_id, id, body, received_at AS at
 FROM inbox WHERE conversation_id = %(conversation_id)s AND address_id = %(address_id)s AND (seq > %(after)s OR seq IS NULL)
@@ -171,6 +176,29 @@ SELECT seq, 'clinic', '', id, payload, due_at
 FROM outbox WHERE conversation_id = %(conversation_id)s AND address_id = %(address_id)s AND seq > %(after)s
   AND payload IS NOT NULL
 ORDER BY seq NULLS LAST, id
+"""
+
+_NEWS = """
+SELECT EXISTS (SELECT FROM inbox m WHERE m.conversation_id = a.conversation_id AND m.address_id = a.id
+               AND (m.seq > %(after)s OR m.seq IS NULL) AND m.body IS NOT NULL)
+    OR EXISTS (SELECT FROM outbox o WHERE o.conversation_id = a.conversation_id AND o.address_id = a.id
+               AND o.seq > %(after)s AND o.payload IS NOT NULL)
+    OR EXISTS (SELECT FROM outbox o WHERE o.address_id = a.id AND o.status = 'due' AND o.seq <= %(after)s)
+FROM addresses a WHERE a.channel = %(channel)s AND a.account = %(account)s AND a.key = ANY (%(keys)s)
+"""
+
+_ALL_SAID = """
+SELECT m.seq, a.channel, m.body, m.received_at + o.clock_offset AS at, m.id
+FROM inbox m JOIN addresses a ON a.id = m.address_id, clock o
+WHERE m.conversation_id = %(conversation_id)s AND m.body IS NOT NULL
+UNION ALL
+SELECT m.seq, NULL, m.payload, m.due_at + o.clock_offset, m.id FROM outbox m, clock o
+WHERE m.conversation_id = %(conversation_id)s AND m.payload IS NOT NULL
+ORDER BY seq DESC NULLS FIRST, id DESC LIMIT %(limit)s
+"""
+
+_FOLLOWED = """
+SELECT EXISTS (SELECT FROM inbox m JOIN outbox o ON o.conversation_id = m.conversation_id AND o.seq = m.seq + 1 WHERE m.id = %(id)s)
 """
 
 _PROMPT = "SELECT choices FROM prompts WHERE conversation_id = %(conversation_id)s AND token = %(token)s"
@@ -266,10 +294,32 @@ def seen(session: Session, address_id: int, seq: int) -> None:
     run(session, _SEEN, address_id=address_id, seq=seq)
 
 
+def unread(session: Session, channel: str) -> list[Any]:
+    """All that readers of this channel have not seen yet: address_id, seq, and the payload, still sealed."""
+    return run(session, _UNREAD, channel=channel).fetchall()
+
+
+def has_news(session: Session, vault: Vault, sender: Sender, after: int) -> bool:
+    """Whether a reader who has shown everything up to `after` has something to show, to wait for or to settle."""
+    keys = vault.lookup_keys(sender.kind, sender.address)
+    row = run(session, _NEWS, channel=sender.channel, account=sender.account, keys=keys, after=after).fetchone()
+    return row is not None and bool(row[0])
+
+
 def said(session: Session, conversation_id: int, address_id: int, after: int) -> list[Said]:
     """What both sides said at this address after number `after`, in order; then what waits for an answer."""
     rows = run(session, _SAID, conversation_id=conversation_id, address_id=address_id, after=after)
     return [Said(*row) for row in rows]
+
+
+def all_said(session: Session, conversation_id: int, limit: int) -> list[Any]:
+    """The last lines of a conversation on whatever address, in order, for staff; `channel` is None where the clinic spoke."""
+    return run(session, _ALL_SAID, conversation_id=conversation_id, limit=limit).fetchall()[::-1]
+
+
+def followed(session: Session, message_id: int) -> bool:
+    """Whether the turn of an inbox message said anything."""
+    return bool(scalar(session, _FOLLOWED, id=message_id))
 
 
 def prompt(session: Session, conversation_id: int, token: str) -> Prompt | None:

@@ -55,9 +55,11 @@ contact_points = Table(
     Column("patient_id", BigInteger, ForeignKey("patients.id"), nullable=False),
     Column("system", Text, nullable=False),
     Column("value", LargeBinary, nullable=False),  # sealed with the patient's key
+    Column("key", LargeBinary),  # a keyed hash: who has this number or address?
     Column("verified_at", DateTime(timezone=True)),
     CheckConstraint("system IN ('phone', 'email')", name="system"),
     Index("contact_points_patient_id_idx", "patient_id"),
+    Index("contact_points_key_idx", "key"),
 )
 
 _LINK = """

@@ -26,6 +26,7 @@ organization = Table(
     Column("short_name", Text, nullable=False),  # names the sender of unsolicited messages
     Column("locale", Text, nullable=False),  # how dates and prices are written, e.g. en_US
     Column("phone", Text),
+    Column("privacy_url", Text),  # the page that says what the clinic does with people's data
     Column("is_demo", Boolean, nullable=False, server_default=text("false")),
     # Raised by whoever changes what `core.scheduling.directory` reads, so that processes read it again.
     Column("directory_version", Integer, nullable=False, server_default="1"),
@@ -41,6 +42,15 @@ locations = Table(
     Column("zone", Text, nullable=False),  # IANA name
     Column("emergency_number", Text, nullable=False),
     Column("phone", Text),
+    Column("external_id", Text, unique=True),  # what another system calls it, so that an import finds it again
+)
+
+departments = Table(
+    "departments",
+    metadata,
+    Column("id", BigInteger, Identity(), primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("external_id", Text, unique=True),
 )
 
 opening_hours = Table(

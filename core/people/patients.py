@@ -1,6 +1,6 @@
 """Patients: what identifies them is encrypted with a key of their own."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 from sqlalchemy import BigInteger, Column, DateTime, ForeignKey, Identity, LargeBinary, Table, func
@@ -17,6 +17,9 @@ patients = Table(
     Column("data_key_id", BigInteger, ForeignKey("data_keys.id"), nullable=False),
     Column("name", LargeBinary, nullable=False),
     Column("birth_date", LargeBinary, nullable=False),
+    # What another system calls them: sealed, and found by a keyed hash, as it may be printed on papers.
+    Column("external_id", LargeBinary),
+    Column("external_key", LargeBinary, unique=True),
     Column("created_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
 )
 
@@ -28,11 +31,17 @@ class Patient:
     id: int
     name: str
     is_owner: bool = False  # the address is their own
+    more: str = ""  # what tells them from somebody else of that first name who is known here
 
     @property
     def first_name(self) -> str:
         """What we call them in a chat."""
-        return self.name.split()[0]
+        return " ".join(filter(None, [self.name.split()[0], self.more]))
+
+    @property
+    def known_as(self) -> str:
+        """Their whole name, by which a message may mean them; with what else tells them from a namesake."""
+        return f"{self.name} {self.more}" if self.more.startswith("(") else self.name
 
 
 _REGISTER = """
@@ -44,9 +53,12 @@ SELECT %(id)s, k.id, %(name)s, %(birth_date)s FROM k
 _CONTACT = "INSERT INTO contact_points (patient_id, system, value) VALUES (%(patient_id)s, %(system)s, %(value)s)"
 
 _KNOWN_AT = """
-SELECT p.id, p.data_key_id, p.name, k.wrapped, a.relationship = 'self' AS is_owner
-FROM patient_addresses a JOIN patients p ON p.id = a.patient_id JOIN data_keys k ON k.id = p.data_key_id
-WHERE a.address_id = %(address_id)s ORDER BY a.relationship <> 'self', p.id
+WITH known AS (
+  SELECT p.id, p.data_key_id, p.name, p.birth_date, k.wrapped, a.relationship = 'self' AS is_owner
+  FROM patient_addresses a JOIN patients p ON p.id = a.patient_id JOIN data_keys k ON k.id = p.data_key_id
+  WHERE a.address_id = %(address_id)s),
+noted AS (INSERT INTO audit (actor, action, entity, entity_id) SELECT %(actor)s, 'patient.read', 'patients', id FROM known)
+SELECT * FROM known ORDER BY NOT is_owner, id
 """
 
 
@@ -75,13 +87,22 @@ def register(
     return Patient(patient_id, name)
 
 
-def known_at(session: Session, vault: Vault, address_id: int) -> tuple[Patient, ...]:
-    """The patients that this address speaks for, the owner first."""
-    return tuple(
-        Patient(
-            row.id,
-            vault.unwrap(row.data_key_id, row.wrapped).open_text("patients.name", row.id, row.name),
-            row.is_owner,
-        )
-        for row in run(session, _KNOWN_AT, address_id=address_id)
-    )
+def known_at(session: Session, vault: Vault, address_id: int, actor: audit.Actor) -> tuple[Patient, ...]:
+    """The patients that this address speaks for, the owner first; the audit notes that they were looked at."""
+    rows = run(session, _KNOWN_AT, address_id=address_id, actor=str(actor)).fetchall()
+    keys = {row.id: vault.unwrap(row.data_key_id, row.wrapped) for row in rows}
+    known = [Patient(row.id, keys[row.id].open_text("patients.name", row.id, row.name), row.is_owner) for row in rows]
+    if len({patient.first_name.casefold() for patient in known}) == len(known):
+        return tuple(known)
+    years = {row.id: keys[row.id].open_text("patients.birth_date", row.id, row.birth_date)[:4] for row in rows}
+    return tuple(_told_apart(patient, known, years) for patient in known)
+
+
+def _told_apart(patient: Patient, known: list[Patient], years: dict[int, str]) -> Patient:
+    """With the initial of the last name where another has the same first name, or with the birth year."""
+    namesakes = [each for each in known if each.first_name.casefold() == patient.first_name.casefold()]
+    if len(namesakes) == 1:
+        return patient
+    if len({each.name.split()[-1][0].casefold() for each in namesakes}) == len(namesakes):
+        return replace(patient, more=f"{patient.name.split()[-1][0]}.")
+    return replace(patient, more=f"({years[patient.id]})")

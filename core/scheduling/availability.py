@@ -11,6 +11,8 @@ from datetime import UTC, date, datetime, time, timedelta
 from operator import attrgetter
 from zoneinfo import ZoneInfo
 
+from core.scheduling.reasons import Closed
+
 ZERO = timedelta(0)
 DAY = timedelta(days=1)
 INSTANT = timedelta.resolution
@@ -109,23 +111,45 @@ class FreeStart:
     seat: int
 
 
-def free_starts(plan: Plan, need: Need, window: Interval) -> Iterator[FreeStart]:
-    """Every free start within `window`, ascending by instant and location, found day by day as they are asked for."""
+@dataclass(frozen=True, slots=True)
+class ClosedStart:
+    """A visit could start at this instant (UTC) by the hours of this location, but for a reason."""
+
+    at: datetime
+    location_id: int
+    why: Closed
+
+
+def starts(plan: Plan, need: Need, window: Interval) -> Iterator[FreeStart | ClosedStart]:
+    """Every start within `window` that weekly or extra hours have, ascending by instant and location, free or not.
+
+    Found day by day as they are asked for.
+    """
     time_off = _Timeline(plan.time_off)
     seats = _seats(plan, Interval(window.start - need.before, window.end + need.length + need.after))
     for part in _parts(window):
-        inside_hours = ((at, place) for place in plan.zones for at in _open_starts(plan, place, need.length, part))
-        for at, location_id in sorted(inside_hours):
+        for at, location_id, on_holiday in sorted(_by_hours(plan, need.length, part)):
             end = at + need.length
-            seat = _free_seat(seats, at - need.before, end + need.after)
-            if seat is not None and not time_off.overlaps(at, end):
+            if on_holiday:
+                yield ClosedStart(at, location_id, "holiday")
+            elif time_off.overlaps(at, end):
+                yield ClosedStart(at, location_id, "time_off")
+            elif (seat := _free_seat(seats, at - need.before, end + need.after)) is None:
+                yield ClosedStart(at, location_id, "full")
+            else:
                 yield FreeStart(at, location_id, seat)
 
 
-def free_start(plan: Plan, need: Need, at: datetime, location_id: int) -> FreeStart | None:
-    """The start that `free_starts` offers at this instant (UTC) and location, or None."""
+def free_starts(plan: Plan, need: Need, window: Interval) -> Iterator[FreeStart]:
+    """The free ones of `starts`."""
+    return (start for start in starts(plan, need, window) if isinstance(start, FreeStart))
+
+
+def start_at(plan: Plan, need: Need, at: datetime, location_id: int) -> FreeStart | Closed:
+    """The start that `free_starts` offers at this instant (UTC) and location, or why it does not."""
     moment = Interval(at, at + INSTANT)
-    return next((start for start in free_starts(plan, need, moment) if start.location_id == location_id), None)
+    found = next((start for start in starts(plan, need, moment) if start.location_id == location_id), None)
+    return "not_working" if found is None else found.why if isinstance(found, ClosedStart) else found
 
 
 class _Timeline:
@@ -191,19 +215,33 @@ class _Stretch:
             yield self.origin + n * self.step
 
 
-def _open_starts(plan: Plan, location_id: int, length: timedelta, part: Interval) -> set[datetime]:
+def _by_hours(plan: Plan, length: timedelta, part: Interval) -> Iterator[tuple[datetime, int, bool]]:
+    """The starts within `part` that a location's hours allow; the last value says that they fall on a holiday."""
+    places = {row.location_id for row in plan.weekly} | {row.location_id for row in plan.extra}
+    for place in places:
+        open_ = _open_starts(plan, place, length, part)
+        yield from ((at, place, False) for at in open_)
+        if plan.holidays.get(place):
+            as_usual = _open_starts(plan, place, length, part, closed=frozenset())
+            yield from ((at, place, True) for at in as_usual - open_)
+
+
+def _open_starts(
+    plan: Plan, location_id: int, length: timedelta, part: Interval, closed: frozenset[date] | None = None
+) -> set[datetime]:
     """The grid points within `part` from which a whole visit is inside the hours of the location."""
-    stretches = list(_stretches(plan, location_id, Interval(part.start, part.end + length)))
+    closed = plan.holidays.get(location_id, frozenset()) if closed is None else closed
+    stretches = list(_stretches(plan, location_id, Interval(part.start, part.end + length), closed))
     hours = _Timeline(stretch.open for stretch in stretches)
     starts = (at for stretch in stretches for at in stretch.starts(before=part.end))
     return {at for at in starts if hours.covers(at, at + length)}
 
 
-def _stretches(plan: Plan, location_id: int, reach: Interval) -> Iterator[_Stretch]:
-    """All hours of the location within `reach`, cut where the clock changes."""
+def _stretches(plan: Plan, location_id: int, reach: Interval, closed: frozenset[date]) -> Iterator[_Stretch]:
+    """All hours of the location within `reach`, but for weekly ones on `closed` dates, cut where the clock changes."""
     for steady, offset in _steady(plan.zones[location_id], reach):
         for day in _dates((steady.start + offset).date(), (steady.end + offset - INSTANT).date()):
-            for row in _hours_on(plan, location_id, day):
+            for row in _hours_on(plan, location_id, day, closed):
                 origin = datetime.combine(day, row.local_start, UTC) - offset
                 end_day = day + DAY if row.local_end == time.min else day
                 end = min(datetime.combine(end_day, row.local_end, UTC) - offset, steady.end)
@@ -212,9 +250,9 @@ def _stretches(plan: Plan, location_id: int, reach: Interval) -> Iterator[_Stret
                     yield _Stretch(Interval(start, end), origin, row.step)
 
 
-def _hours_on(plan: Plan, location_id: int, day: date) -> Iterator[WeeklyHours | ExtraHours]:
+def _hours_on(plan: Plan, location_id: int, day: date, closed: frozenset[date]) -> Iterator[WeeklyHours | ExtraHours]:
     """The hours rows of the location that apply on a local date."""
-    if day not in plan.holidays.get(location_id, ()):
+    if day not in closed:
         yield from (row for row in plan.weekly if row.location_id == location_id and row.apply_on(day))
     yield from (row for row in plan.extra if row.location_id == location_id and row.on == day)
 

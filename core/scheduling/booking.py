@@ -1,10 +1,9 @@
-"""Holding, booking, cancelling. Nobody gets a time that somebody else has: an exclusion constraint in the database says so.
+"""Holding and booking. Nobody gets a time that somebody else has: an exclusion constraint in the database says so.
 
 Whoever takes or frees time locks the practitioner first, in a statement of its own, and reads only afterwards. The constraint is the
 backstop, reached through ON CONFLICT DO NOTHING so that losing a race is an answer and not an error.
 """
 
-from collections.abc import Iterable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -30,19 +29,17 @@ from sqlalchemy.orm import Session
 
 from core import failpoints
 from core.compliance.audit import CLOCK, record
-from core.database import metadata, run
-from core.errors import AlreadyCancelled, NoSuchVisit, PatientBusy, SlotTaken, TooLateToChange, TooManyVisits, UndoOver
+from core.database import metadata, run, scalar
+from core.errors import PatientBusy, SlotTaken, TooManyHolds, TooManyOfKind, TooManyVisits
 from core.messaging import inbox
 from core.scheduling import plans
-from core.scheduling.availability import Interval
+from core.scheduling.availability import FreeStart, Interval
 from core.scheduling.locks import lock
-from core.scheduling.slots import LEAD, Asker, Slot, accepts, need
+from core.scheduling.slots import Asker, need, verdict
+from core.scheduling.wishes import Slot
 
-HOLD = timedelta(minutes=10)
 UNDO = timedelta(minutes=10)
-# A visit nearer than this is freed at once when cancelled: its time matters more than a sure undo.
-SOON = timedelta(hours=4)
-MOST_UPCOMING = 10  # visits one patient may have ahead
+MOST_LAPSED = 3  # holds a newcomer may let run out within a day
 
 appointments = Table(
     "appointments",
@@ -66,9 +63,10 @@ appointments = Table(
     Column("expires_at", DateTime(timezone=True)),  # of a hold
     Column(
         "covers_id", BigInteger, ForeignKey("appointments.id")
-    ),  # the cancelled visit whose time this hold keeps for undo
-    Column("undo_until", DateTime(timezone=True)),  # of the last booking or cancellation
+    ),  # the visit that had this time, cancelled or moved: kept for its undo
+    Column("undo_until", DateTime(timezone=True)),  # of the last step: a booking, a move, a cancellation
     Column("created_at", DateTime(timezone=True), nullable=False),
+    Column("external_id", Text, unique=True),  # of a visit that came from another system
     CheckConstraint("status IN ('pending', 'booked', 'arrived', 'fulfilled', 'noshow', 'cancelled')", name="status"),
     CheckConstraint("(status = 'pending') = (expires_at IS NOT NULL)", name="only_holds_expire"),
     CheckConstraint("status = 'pending' OR patient_id IS NOT NULL", name="visits_have_patients"),
@@ -102,6 +100,23 @@ appointments = Table(
     ),
 )
 
+# What a visit was before each of its moves, by the iCalendar SEQUENCE it had then.
+earlier_versions = Table(
+    "earlier_versions",
+    metadata,
+    Column("appointment_id", BigInteger, ForeignKey("appointments.id"), primary_key=True),
+    Column("sequence", Integer, primary_key=True),
+    Column("practitioner_id", BigInteger, ForeignKey("practitioners.id"), nullable=False),
+    Column("visit_type_id", BigInteger, ForeignKey("visit_types.id"), nullable=False),
+    Column("location_id", BigInteger, ForeignKey("locations.id"), nullable=False),
+    Column("during", TSTZRANGE, nullable=False),
+    Column("blocked", TSTZRANGE, nullable=False),
+    Column("seat", SmallInteger, nullable=False),
+    Column("overbooked", Boolean, nullable=False),
+    Column("local_start", DateTime(timezone=False), nullable=False),
+    Column("zone", Text, nullable=False),
+)
+
 
 @dataclass(frozen=True)
 class Hold:
@@ -120,21 +135,17 @@ class Booked:
     already: bool = False
 
 
-@dataclass(frozen=True)
-class Cancelled:
-    """A visit called off. `undo_until` is None when its time was freed at once."""
-
-    id: int
-    undo_until: datetime | None
-
-
+# Whoever takes or frees time is noted in the same statement.
 _INSERT = """
+WITH taken AS (
 INSERT INTO appointments (status, practitioner_id, patient_id, visit_type_id, location_id, during, blocked, seat,
-                          local_start, zone, conversation_id, expires_at, covers_id, undo_until, created_at)
+                          local_start, zone, conversation_id, expires_at, undo_until, created_at)
 VALUES (%(status)s, %(practitioner_id)s, %(patient_id)s, %(visit_type_id)s, %(location_id)s,
         tstzrange(%(start)s, %(end)s), tstzrange(%(blocked_start)s, %(blocked_end)s), %(seat)s,
-        %(local_start)s, %(zone)s, %(conversation_id)s, %(expires_at)s, %(covers_id)s, %(undo_until)s, %(now)s)
-ON CONFLICT DO NOTHING RETURNING id
+        %(local_start)s, %(zone)s, %(conversation_id)s, %(expires_at)s, %(undo_until)s, %(now)s)
+ON CONFLICT DO NOTHING RETURNING id),
+noted AS (INSERT INTO audit (actor, action, entity, entity_id) SELECT %(actor)s, %(action)s, 'appointments', id FROM taken)
+SELECT id FROM taken
 """
 
 # The one hold of a conversation; and the time of a visit just cancelled, where its patient wants that very time again.
@@ -150,7 +161,10 @@ SELECT id, practitioner_id FROM appointments
 WHERE conversation_id = %(conversation_id)s AND status = 'pending' AND covers_id IS NULL
 """
 
-_DROP = "DELETE FROM appointments WHERE id = ANY (%(ids)s) AND status = 'pending'"
+_DROP = """
+WITH dropped AS (DELETE FROM appointments WHERE id = ANY (%(ids)s) AND status = 'pending' RETURNING id)
+INSERT INTO audit (actor, action, entity, entity_id) SELECT %(actor)s, 'hold.released', 'appointments', id FROM dropped
+"""
 
 _SWEEP = """
 DELETE FROM appointments WHERE status = 'pending' AND expires_at <= %(now)s AND practitioner_id = ANY (%(practitioners)s)
@@ -160,53 +174,35 @@ RETURNING id, practitioner_id, conversation_id, covers_id
 _DUE_FOR_SWEEP = "SELECT DISTINCT practitioner_id FROM appointments WHERE status = 'pending' AND expires_at <= %(now)s"
 
 _AHEAD = """
-SELECT id, practitioner_id, lower(during) AS start, undo_until,
-       status <> 'pending' AND during && tstzrange(%(start)s, %(end)s) AS overlaps
-FROM appointments
-WHERE patient_id = %(patient_id)s AND upper(during) > %(now)s
-  AND (status IN ('booked', 'arrived') OR (status = 'pending' AND covers_id IS NOT NULL AND expires_at > %(now)s))
+SELECT a.id, a.practitioner_id, a.visit_type_id, lower(a.during) AS start, a.undo_until,
+       a.status <> 'pending' AND a.during && tstzrange(%(start)s, %(end)s) AS overlaps
+FROM appointments a LEFT JOIN appointments covered ON covered.id = a.covers_id
+WHERE a.patient_id = %(patient_id)s AND upper(a.during) > %(now)s
+  AND (a.status IN ('booked', 'arrived') OR (a.status = 'pending' AND covered.status = 'cancelled' AND a.expires_at > %(now)s))
 """
 
-_FIND = """
-SELECT id, practitioner_id, patient_id, visit_type_id, location_id, status, undo_until, lower(during) AS start,
-       upper(during) AS until
-FROM appointments WHERE id = %(id)s AND patient_id = ANY (%(patients)s) AND status <> 'pending'
-"""
-
-_CANCEL = """
-UPDATE appointments SET status = 'cancelled', sequence = sequence + 1, undo_until = %(undo_until)s WHERE id = %(id)s
-"""
-
-_KEEP_TIME = """
-INSERT INTO appointments (status, practitioner_id, patient_id, visit_type_id, location_id, during, blocked, seat, overbooked,
-                          local_start, zone, conversation_id, expires_at, covers_id, created_at)
-SELECT 'pending', practitioner_id, patient_id, visit_type_id, location_id, during, blocked, seat, overbooked,
-       local_start, zone, %(conversation_id)s, %(expires_at)s, id, %(now)s
-FROM appointments WHERE id = %(id)s
-"""
-
-_DROP_COVER = "DELETE FROM appointments WHERE covers_id = %(id)s AND status = 'pending'"
-
-# The time is ours while it is free; the constraint has the last word.
-_RESTORE = """
-UPDATE appointments SET status = 'booked', sequence = sequence + 1, undo_until = NULL
-WHERE id = %(id)s AND status = 'cancelled' AND (overbooked OR NOT EXISTS (
-  SELECT 1 FROM appointments other WHERE other.practitioner_id = appointments.practitioner_id AND other.seat = appointments.seat
-    AND other.blocked && appointments.blocked AND other.id <> appointments.id
-    AND other.status IN ('pending', 'booked', 'arrived') AND NOT other.overbooked))
+# What a hold that ran out has told its dialog: see `sweep`.
+_LAPSED = """
+SELECT count(*) FROM inbox WHERE conversation_id = %(conversation_id)s AND channel = 'clock' AND external_id LIKE 'hold_expired:%%'
+  AND received_at > now() - interval '1 day'
 """
 
 
-def hold(desk: Asker, slot: Slot, length: timedelta = HOLD) -> Hold:
-    """Keep `slot` for a while, instead of anything this conversation held before; or raise SlotTaken and keep what was held."""
-    own = _own_holds(desk, slot)
+def hold(desk: Asker, slot: Slot, patient_id: int | None = None, *, patience: int = 1, newcomer: bool = False) -> Hold:
+    """Keep `slot` for a while, instead of anything this conversation held before; or raise SlotTaken and keep what was held.
+
+    How long is the policy of the visit type, times `patience` where people answer late. A newcomer who let three holds
+    run out within a day gets no other: TooManyHolds.
+    """
+    own = own_holds(desk, slot)
+    if newcomer and scalar(desk.session, _LAPSED, conversation_id=desk.conversation_id) >= MOST_LAPSED:
+        raise TooManyHolds
     lock(desk.session, practitioners=[slot.practitioner_id, *(h.practitioner_id for h in own)])
     with _undone_if_refused(desk.session, own):
-        _drop(desk, own)
-        until = desk.now + length
-        hold_id = _take(desk, slot, status="pending", expires_at=until)
+        drop(desk, own)
+        until = desk.now + desk.directory.visit_type[slot.visit_type_id].policy.hold * patience
+        hold_id = _take(desk, free_place(desk, slot, patient_id), status="pending", expires_at=until)
         failpoints.reach("hold.after_insert")
-        record(desk.session, desk.actor, "hold.made", "appointments", hold_id)
         return Hold(hold_id, until)
 
 
@@ -215,34 +211,32 @@ def book(desk: Asker, slot: Slot, patient_id: int) -> Booked:
 
     Time off that was entered after a hold was made outranks the hold. Booking what the patient has already is no error: see `Booked.already`.
     """
-    own = _own_holds(desk, slot, patient_id)
+    own = own_holds(desk, slot, patient_id)
     lock(
         desk.session,
         patients=[patient_id],
         practitioners=[slot.practitioner_id, *(h.practitioner_id for h in own)],
     )
-    ahead = _ahead(desk, patient_id, slot.start, slot.start + desk.directory.visit_type[slot.visit_type_id].length)
+    ahead = ahead_of(desk, patient_id, slot.start, slot.start + desk.directory.visit_type[slot.visit_type_id].length)
     for visit in ahead:
         if visit.overlaps and visit.practitioner_id == slot.practitioner_id and visit.start == slot.start:
-            _drop(desk, own)
+            drop(desk, own)
             return Booked(visit.id, visit.undo_until or desk.now, already=True)
     if any(visit.overlaps for visit in ahead):
         raise PatientBusy
-    if len(ahead) >= MOST_UPCOMING:
+    policy = desk.directory.visit_type[slot.visit_type_id].policy
+    if len(ahead) >= policy.most_ahead:
         raise TooManyVisits
+    of_kind = sum(visit.visit_type_id == slot.visit_type_id for visit in ahead)
+    if policy.most_of_kind is not None and of_kind >= policy.most_of_kind:
+        raise TooManyOfKind
     with _undone_if_refused(desk.session, own):
         undo_until = desk.now + UNDO
-        was_held = any(_is_for(h, slot) and h.expires_at > desk.now for h in own)
-        _drop(desk, own)
-        visit_id = _take(
-            desk,
-            slot,
-            status="booked",
-            patient_id=patient_id,
-            undo_until=undo_until,
-            lead=timedelta(0) if was_held else LEAD,
-        )
-        record(desk.session, desk.actor, "visit.booked", "appointments", visit_id)
+        was_held = any(is_for(h, slot) and h.expires_at > desk.now for h in own)
+        drop(desk, own)
+        place = free_place(desk, slot, patient_id, was_held=was_held)
+        visit_id = _take(desk, place, status="booked", patient_id=patient_id, undo_until=undo_until)
+        failpoints.reach("book.after_insert")
         return Booked(visit_id, undo_until)
 
 
@@ -251,60 +245,7 @@ def release(desk: Asker) -> None:
     own = run(desk.session, _RELEASE, conversation_id=desk.conversation_id).fetchall()
     if own:
         lock(desk.session, practitioners=[h.practitioner_id for h in own])
-        _drop(desk, own)
-
-
-def cancel(desk: Asker, visit_id: int, patients: Iterable[int]) -> Cancelled:
-    """Call off a visit of one of `patients`. Its time stays theirs while they can undo, unless the visit is too near for that."""
-    visit = _locked_visit(desk, visit_id, patients)
-    if visit.status == "cancelled":
-        raise AlreadyCancelled
-    if visit.status != "booked" or visit.start <= desk.now:
-        raise TooLateToChange
-    undo_until = desk.now + UNDO
-    keeps_time = visit.start - desk.now >= SOON
-    run(desk.session, _CANCEL, id=visit.id, undo_until=undo_until)
-    if keeps_time:
-        run(
-            desk.session,
-            _KEEP_TIME,
-            id=visit.id,
-            conversation_id=desk.conversation_id,
-            expires_at=undo_until,
-            now=desk.now,
-        )
-    record(desk.session, desk.actor, "visit.cancelled", "appointments", visit.id)
-    return Cancelled(visit.id, undo_until if keeps_time else None)
-
-
-def undo_cancel(desk: Asker, visit_id: int, patients: Iterable[int]) -> None:
-    """Let a cancelled visit stand again, or raise UndoOver, or PatientBusy when they booked something else meanwhile.
-
-    No effect on a visit that stands.
-    """
-    visit = _locked_visit(desk, visit_id, patients)
-    if visit.status != "cancelled":
-        return
-    if visit.undo_until is None or visit.undo_until <= desk.now or visit.start <= desk.now:
-        raise UndoOver
-    if any(other.overlaps for other in _ahead(desk, visit.patient_id, visit.start, visit.until)):
-        raise PatientBusy
-    run(desk.session, _DROP_COVER, id=visit.id)
-    _sweep(desk.session, [visit.practitioner_id], desk.now)
-    if run(desk.session, _RESTORE, id=visit.id).rowcount == 0:
-        raise UndoOver
-    record(desk.session, desk.actor, "visit.restored", "appointments", visit.id)
-
-
-def undo_booking(desk: Asker, visit_id: int, patients: Iterable[int]) -> None:
-    """Take a booking back within its minutes of undo; its time is free at once. Raises UndoOver afterwards."""
-    visit = _locked_visit(desk, visit_id, patients)
-    if visit.status == "cancelled":
-        raise AlreadyCancelled
-    if visit.undo_until is None or visit.undo_until <= desk.now or visit.status != "booked":
-        raise UndoOver
-    run(desk.session, _CANCEL, id=visit.id, undo_until=None)
-    record(desk.session, desk.actor, "visit.unbooked", "appointments", visit.id)
+        drop(desk, own)
 
 
 def sweep_expired_holds(session: Session, now: datetime) -> int:
@@ -313,57 +254,51 @@ def sweep_expired_holds(session: Session, now: datetime) -> int:
     if not due:
         return 0
     lock(session, practitioners=due)
-    return _sweep(session, due, now)
+    return sweep(session, due, now)
 
 
-def _take(
-    desk: Asker,
-    slot: Slot,
-    *,
-    status: str,
-    patient_id: int | None = None,
-    expires_at: datetime | None = None,
-    undo_until: datetime | None = None,
-    lead: timedelta = LEAD,
-) -> int:
-    """Insert what takes time, under the practitioner's lock, if the rules offer it and nobody was faster."""
-    _sweep(desk.session, [slot.practitioner_id], desk.now)
-    window = _blocked(desk, slot)
-    plan = plans.load(desk.session, [slot.practitioner_id], window, desk.now, desk.conversation_id)[
-        slot.practitioner_id
-    ]
-    free = accepts(desk.directory, plan, slot, desk.now, lead)
-    if free is None:
-        raise SlotTaken
-    zone = desk.directory.location[slot.location_id].zone
-    row = run(
-        desk.session,
-        _INSERT,
-        status=status,
-        practitioner_id=slot.practitioner_id,
-        patient_id=patient_id,
-        visit_type_id=slot.visit_type_id,
-        location_id=slot.location_id,
-        start=slot.start,
-        end=slot.start + desk.directory.visit_type[slot.visit_type_id].length,
-        blocked_start=window.start,
-        blocked_end=window.end,
-        seat=free.seat,
-        local_start=slot.start.astimezone(zone).replace(tzinfo=None),
-        zone=zone.key,
-        conversation_id=desk.conversation_id,
-        expires_at=expires_at,
-        covers_id=None,
-        undo_until=undo_until,
-        now=desk.now,
-    ).fetchone()
+def _take(desk: Asker, place: dict[str, Any], **facts: Any) -> int:
+    """Insert what takes time at a place found by `free_place`, unless somebody was faster."""
+    absent = {"patient_id": None, "expires_at": None, "undo_until": None}
+    noted = {"actor": str(desk.actor), "action": "hold.made" if facts["status"] == "pending" else "visit.booked"}
+    row = run(desk.session, _INSERT, **absent | place | noted | facts).fetchone()
     if row is None:
         raise SlotTaken
     taken: int = row.id
     return taken
 
 
-def _ahead(desk: Asker, patient_id: int, start: datetime, end: datetime) -> list[Any]:
+def free_place(
+    desk: Asker, slot: Slot, patient_id: int | None, *, was_held: bool = False, moving: int | None = None
+) -> dict[str, Any]:
+    """What the row of a visit says when it takes this slot, under the practitioner's lock; or SlotTaken.
+
+    Time that was held in time may be taken at short notice. The visit `moving` does not stand in its own way.
+    """
+    sweep(desk.session, [slot.practitioner_id], desk.now)
+    window = blocked(desk, slot)
+    (plan,) = plans.load(desk.session, [slot.practitioner_id], window, desk.now, desk.conversation_id, moving).values()
+    free = verdict(desk, plan, slot, patient_id, was_held=was_held)
+    if not isinstance(free, FreeStart):
+        raise SlotTaken("just_taken" if free == "full" else free)
+    zone = desk.directory.location[slot.location_id].zone
+    return {
+        "practitioner_id": slot.practitioner_id,
+        "visit_type_id": slot.visit_type_id,
+        "location_id": slot.location_id,
+        "start": slot.start,
+        "end": slot.start + desk.directory.visit_type[slot.visit_type_id].length,
+        "blocked_start": window.start,
+        "blocked_end": window.end,
+        "seat": free.seat,
+        "local_start": slot.start.astimezone(zone).replace(tzinfo=None),
+        "zone": zone.key,
+        "conversation_id": desk.conversation_id,
+        "now": desk.now,
+    }
+
+
+def ahead_of(desk: Asker, patient_id: int, start: datetime, end: datetime) -> list[Any]:
     """What a patient has ahead, times kept for an undo included, and which visits overlap with `start` to `end`."""
     return run(desk.session, _AHEAD, patient_id=patient_id, start=start, end=end, now=desk.now).fetchall()
 
@@ -377,36 +312,37 @@ def _known(desk: Asker, slot: Slot) -> bool:
     )
 
 
-def _own_holds(desk: Asker, slot: Slot, patient_id: int | None = None) -> list[Any]:
+def own_holds(desk: Asker, slot: Slot, patient_id: int | None = None) -> list[Any]:
+    """What makes way for this slot: the one hold of the conversation, and time kept for an undo of the same patient."""
     if not _known(desk, slot):
-        raise SlotTaken
-    blocked = _blocked(desk, slot)
+        raise SlotTaken("not_working")
+    wanted = blocked(desk, slot)
     return run(
         desk.session,
         _OWN_HOLDS,
         conversation_id=desk.conversation_id,
         patient_id=patient_id,
         practitioner_id=slot.practitioner_id,
-        start=blocked.start,
-        end=blocked.end,
+        start=wanted.start,
+        end=wanted.end,
     ).fetchall()
 
 
-def _blocked(desk: Asker, slot: Slot) -> Interval:
+def blocked(desk: Asker, slot: Slot) -> Interval:
     """What a visit in this slot takes, with its buffers."""
     needed = need(desk.directory.visit_type[slot.visit_type_id])
     return Interval(slot.start - needed.before, slot.start + needed.length + needed.after)
 
 
-def _is_for(held: Any, slot: Slot) -> bool:
+def is_for(held: Any, slot: Slot) -> bool:
+    """Whether a hold was made for this very slot."""
     return Slot(held.practitioner_id, held.visit_type_id, held.location_id, held.start) == slot
 
 
-def _drop(desk: Asker, holds: list[Any]) -> None:
+def drop(desk: Asker, holds: list[Any]) -> None:
+    """Let go of holds."""
     if holds:
-        run(desk.session, _DROP, ids=[held.id for held in holds])
-    for held in holds:
-        record(desk.session, desk.actor, "hold.released", "appointments", held.id)
+        run(desk.session, _DROP, ids=[held.id for held in holds], actor=str(desk.actor))
 
 
 def _undone_if_refused(session: Session, own: list[Any]) -> AbstractContextManager[Any]:
@@ -414,17 +350,8 @@ def _undone_if_refused(session: Session, own: list[Any]) -> AbstractContextManag
     return session.begin_nested() if own else nullcontext()
 
 
-def _locked_visit(desk: Asker, visit_id: int, patients: Iterable[int]) -> Any:
-    """A visit of one of these patients, read after its practitioner was locked."""
-    values = {"id": visit_id, "patients": list(patients)}
-    visit = run(desk.session, _FIND, **values).fetchone()
-    if visit is None:
-        raise NoSuchVisit
-    lock(desk.session, patients=[visit.patient_id], practitioners=[visit.practitioner_id])
-    return run(desk.session, _FIND, **values).fetchone()
-
-
-def _sweep(session: Session, practitioners: list[int], now: datetime) -> int:
+def sweep(session: Session, practitioners: list[int], now: datetime) -> int:
+    """Delete the holds of these locked practitioners that have run out, and tell their dialogs; returns how many."""
     swept = run(session, _SWEEP, practitioners=practitioners, now=now).fetchall()
     for held in swept:
         record(session, CLOCK, "hold.expired", "appointments", held.id)

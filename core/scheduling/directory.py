@@ -10,8 +10,9 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from core.people.organization import locations, opening_hours, organization
-from core.people.practitioners import practitioner_specialties, practitioners
+from core.people.organization import departments, locations, opening_hours, organization
+from core.people.practitioners import insurances, practitioner_insurances, practitioner_specialties, practitioners
+from core.scheduling.policies import DEFAULT, Policy, policies, settled
 from core.scheduling.schedules import weekly_hours
 from core.scheduling.visit_types import practitioner_visit_types, specialties, specialty_words, visit_types
 
@@ -25,6 +26,8 @@ class Organization:
     locale: str = "en_US"
     phone: str | None = None
     is_demo: bool = False
+    privacy_url: str | None = None
+    policy: Policy = DEFAULT
 
     @property
     def region(self) -> str:
@@ -42,6 +45,15 @@ class Specialty:
 
 
 @dataclass(frozen=True)
+class Insurance:
+    """Who pays; its words are what patients call it."""
+
+    id: int
+    name: str
+    words: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Practitioner:
     """Somebody who sees patients; the first of the visit types is what is meant when nothing is said."""
 
@@ -53,6 +65,14 @@ class Practitioner:
     visit_types: tuple[int, ...]
     video_url: str | None = None
     is_active: bool = True
+    department: str | None = None
+    about: str = ""
+    photo_url: str | None = None
+    languages: tuple[str, ...] = ()  # ISO 639-1
+    insurances: tuple[int, ...] = ()
+    accepts_new: bool = True  # patients they have never seen
+    rating: float | None = None  # mean of the stars, 1 to 5
+    rating_count: int = 0
 
     @property
     def display_name(self) -> str:
@@ -75,6 +95,7 @@ class VisitType:
     preparation: str = ""
     price: int | None = None  # in the smallest unit of `currency`
     currency: str | None = None
+    policy: Policy = DEFAULT
 
 
 @dataclass(frozen=True)
@@ -108,6 +129,7 @@ class Directory:
     visit_types: tuple[VisitType, ...] = ()
     locations: tuple[Location, ...] = ()
     organization: Organization = Organization()
+    insurances: tuple[Insurance, ...] = ()
     former: tuple[Practitioner, ...] = ()  # no longer to be found, still named in visits
     opens: time = time(0)  # the earliest and latest hour at which anybody works; 00:00 is the end of the day
     closes: time = time(0)
@@ -144,8 +166,28 @@ def load(session: Session, language: str = "en") -> Directory:
     )
     hours = rows(select(weekly_hours.c.local_start, weekly_hours.c.local_end))
     clinic = rows(select(organization))
+    rules = {row.visit_type_id: row for row in rows(select(policies))}
+    paid_by = _grouped((r.practitioner_id, r.insurance_id) for r in rows(select(practitioner_insurances)))
+    units = {row.id: row.name for row in rows(select(departments))}
     people = [
-        Practitioner(r.id, r.title, r.given_name, r.family_name, skills[r.id], offered[r.id], r.video_url, r.is_active)
+        Practitioner(
+            r.id,
+            r.title,
+            r.given_name,
+            r.family_name,
+            skills[r.id],
+            offered[r.id],
+            r.video_url,
+            r.is_active,
+            units.get(r.department_id),
+            r.about,
+            r.photo_url,
+            tuple(r.languages),
+            paid_by[r.id],
+            r.accepts_new,
+            None if r.rating is None else float(r.rating),
+            r.rating_count,
+        )
         for r in rows(select(practitioners).order_by(practitioners.c.id))
     ]
     return Directory(
@@ -168,6 +210,7 @@ def load(session: Session, language: str = "en") -> Directory:
                 r.preparation,
                 r.price,
                 r.currency,
+                settled(rules.get(None), rules.get(r.id)),
             )
             for r in rows(select(visit_types).order_by(visit_types.c.id))
         ),
@@ -175,10 +218,17 @@ def load(session: Session, language: str = "en") -> Directory:
             Location(r.id, r.name, r.address, ZoneInfo(r.zone), r.emergency_number, r.phone, open_at[r.id])
             for r in rows(select(locations).order_by(locations.c.id))
         ),
-        organization=Organization(*clinic[0][1:6]) if clinic else Organization(),
+        organization=_organization(clinic[0], settled(rules.get(None))) if clinic else Organization(),
+        insurances=tuple(
+            Insurance(r.id, r.name, tuple(r.words)) for r in rows(select(insurances).order_by(insurances.c.id))
+        ),
         opens=min((row.local_start for row in hours), default=time(0)),
         closes=_latest(row.local_end for row in hours),
     )
+
+
+def _organization(row: Any, policy: Policy) -> Organization:
+    return Organization(row.name, row.short_name, row.locale, row.phone, row.is_demo, row.privacy_url, policy)
 
 
 def _latest(ends: Iterable[time]) -> time:

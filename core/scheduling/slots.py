@@ -1,4 +1,4 @@
-"""Finding times to offer. The same rules decide here what is offered and in `booking` what is accepted."""
+"""Finding times to offer, and saying why there are none. The same rules decide here what is offered and in `booking` what is accepted."""
 
 import heapq
 from collections.abc import Iterable, Iterator
@@ -6,52 +6,28 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import NamedTuple
 
-import msgspec
+from msgspec.structs import replace
 from sqlalchemy.orm import Session
 
 from core.compliance.audit import SETUP, Actor
-from core.scheduling import availability, plans
+from core.scheduling import availability, matching, plans
 from core.scheduling.availability import FreeStart, Interval, Need, Plan
-from core.scheduling.directory import Directory, Practitioner, VisitType
-from core.scheduling.wishes import When
+from core.scheduling.directory import Directory, VisitType
+from core.scheduling.matching import Candidate, Party
+from core.scheduling.reasons import Reason, Why, least
+from core.scheduling.wishes import Slot, TimeRange, Wanted, When
 
-LEAD = timedelta(minutes=30)  # nothing is offered that begins sooner
-HORIZON = timedelta(days=90)  # nor later
 APART = timedelta(minutes=45)  # offers are spread, so that three of them are a choice
-
-
-class Slot(msgspec.Struct, frozen=True):
-    """A free stretch of time with a practitioner: computed, never stored. `start` is aware, in UTC."""
-
-    practitioner_id: int
-    visit_type_id: int
-    location_id: int
-    start: datetime
-
-
-class Wanted(msgspec.Struct, frozen=True):
-    """What to look for: one practitioner, or anybody of a specialty or who does a kind of visit."""
-
-    practitioner: int | None = None
-    specialty: str | None = None
-    visit_type: int | None = None
-    location: int | None = None
-    when: When = When()
-    after: datetime | None = None  # only later starts: "other times"
+# How far ahead one looks at first, and then: most find a time in the first days, and years of visits need not be read for that.
+REACHES = (timedelta(days=4), timedelta(days=21))
 
 
 class Found(NamedTuple):
-    """Slots, the best first; `exact` is false when the wish could not be met and these are the nearest."""
+    """Slots, the best first; `exact` is false when the wish could not be met and these are the nearest. `why` says why not."""
 
     slots: tuple[Slot, ...]
     exact: bool
-
-
-class Candidate(NamedTuple):
-    """Somebody who could see the patient, and for what."""
-
-    practitioner: Practitioner
-    visit_type: VisitType
+    why: Why | None = None
 
 
 @dataclass(frozen=True)
@@ -62,15 +38,22 @@ class Asker:
     directory: Directory
     conversation_id: int | None
     now: datetime
+    staff_id: int | None = None  # a member of staff who acts at the desk
 
-    def plans(self, candidates_: Iterable[Candidate], window: Interval) -> dict[int, Plan]:
+    def plans(self, candidates: Iterable[Candidate], window: Interval, moving: int | None = None) -> dict[int, Plan]:
         """The plans of all candidates, in one round trip."""
-        ids = (candidate.practitioner.id for candidate in candidates_)
-        return plans.load(self.session, ids, window, self.now, self.conversation_id)
+        ids = (candidate.practitioner.id for candidate in candidates)
+        return plans.load(self.session, ids, window, self.now, self.conversation_id, moving)
+
+    def party(self, candidates: list[Candidate], patient_id: int | None) -> Party:
+        """Who wants to come, as far as the rules of these candidates ask."""
+        return matching.party(self.session, candidates, patient_id, staff=self.staff_id is not None)
 
     @property
     def actor(self) -> Actor:
         """Who the audit names."""
+        if self.staff_id is not None:
+            return Actor("staff", self.staff_id)
         return SETUP if self.conversation_id is None else Actor("conversation", self.conversation_id)
 
 
@@ -79,86 +62,222 @@ def need(visit_type: VisitType) -> Need:
     return Need(visit_type.length, visit_type.buffer_before, visit_type.buffer_after)
 
 
-def candidates(directory: Directory, wanted: Wanted) -> list[Candidate]:
-    """Who could be meant, each with the kind of visit that was asked for or their usual one."""
-    found = []
-    for practitioner in directory.practitioners:
-        if wanted.practitioner not in (None, practitioner.id):
-            continue
-        if wanted.specialty is not None and wanted.specialty not in practitioner.specialties:
-            continue
-        kinds = [directory.visit_type[id] for id in practitioner.visit_types if wanted.visit_type in (None, id)]
-        if kinds:
-            found.append(Candidate(practitioner, kinds[0]))
-    return found
+# --- what is offered -------------------------------------------------------------------------------------------------
 
 
 def find(asker: Asker, wanted: Wanted, limit: int = 3) -> Found:
-    """The first `limit` times that fit, spread a little; if none fits, the first ones from the wished day on."""
-    directory = asker.directory
-    candidates_ = candidates(directory, wanted)
-    window = _window(directory, wanted, asker.now)
-    if window is None:
-        return Found(_nearest_to_wish(asker, candidates_, wanted, limit), exact=False)
-    plans_ = asker.plans(candidates_, window)
-    fitting = (
-        slot
-        for slot in _slots(plans_, candidates_, window, wanted.location)
-        if wanted.when.fits(_local(directory, slot))
-    )
-    at = wanted.when.at
-    chosen = _spread(fitting, limit) if at is None else _nearest(fitting, directory, at, limit)
-    if chosen:
-        return Found(chosen, exact=at is None or _local(directory, chosen[0]).time() == at)
-    return Found(_nearest_to_wish(asker, candidates_, wanted, limit), exact=False)
+    """The first `limit` times that fit, spread a little; if none fits, why, and the times that come nearest to the wish."""
+    meant = matching.candidates(asker.directory, wanted)
+    who = asker.party(meant, wanted.patient)
+    bars = {candidate: matching.bar(candidate, wanted, who) for candidate in meant}
+    open_ = [candidate for candidate, barred in bars.items() if barred is None]
+    if not open_:
+        barred: set[Reason] = {reason for reason in bars.values() if reason is not None}
+        why = Why(least(barred), _only(meant)) if barred else None
+        return Found(_instead(asker, wanted, who, limit), exact=False, why=why)
+    chosen: list[Slot] = []
+    for wish in wanted.when.in_order:
+        more = _fitting(asker, open_, replace(wanted, when=wish), limit - len(chosen))
+        chosen += [slot for slot in more if slot not in chosen]
+        if len(chosen) == limit:
+            break
+    if chosen and _is_exact(asker.directory, wanted, chosen[0]):
+        return Found(tuple(chosen), exact=True)
+    if chosen:  # near the wished time of day
+        why = _about_time(asker, open_, wanted)
+        elsewhere = _elsewhere(asker, wanted, who) if why and why.practitioner else ()
+        return Found((*elsewhere, *chosen)[:limit], exact=False, why=why)
+    why = None if wanted.after else Why(_reason(asker, open_, wanted), _only(open_))  # "more" has come to its end
+    if why is None or why.practitioner is None:
+        return Found(_nearest_to_wish(asker, open_, wanted, limit), exact=False, why=why)
+    elsewhere = _elsewhere(asker, wanted, who)
+    own = _nearest_to_wish(asker, open_, wanted, limit - len(elsewhere))
+    return Found((*elsewhere, *own), exact=False, why=why)
 
 
 def nearest(asker: Asker, wanted: Wanted, to: datetime, limit: int = 3) -> tuple[Slot, ...]:
     """The free times nearest to an instant, in order of time: what is offered when it was just taken."""
-    candidates_ = candidates(asker.directory, wanted)
-    earliest, latest = asker.now + LEAD, asker.now + HORIZON
-    for reach in (timedelta(days=3), HORIZON):
+    meant = matching.candidates(asker.directory, wanted)
+    who = asker.party(meant, wanted.patient)
+    open_ = [candidate for candidate in meant if matching.bar(candidate, wanted, who) is None]
+    earliest, latest = _bookable(open_, asker.now)
+    for reach in (timedelta(days=3), latest - asker.now):
         start, end = max(earliest, to - reach), min(latest, to + reach)
         if start >= end:
             continue
-        window = Interval(start, end)
-        plans_ = asker.plans(candidates_, window)
-        free = list(_slots(plans_, candidates_, window, wanted.location))
-        if len(free) >= limit or reach == HORIZON:
+        free = list(_slots(asker, open_, wanted, Interval(start, end)))
+        if len(free) >= limit or end == latest:
             return tuple(sorted(heapq.nsmallest(limit, free, key=lambda slot: abs(slot.start - to)), key=_start))
     return ()
 
 
-def accepts(directory: Directory, plan: Plan, slot: Slot, now: datetime, lead: timedelta = LEAD) -> FreeStart | None:
-    """Whether this slot may be taken now, and on which seat. What was held in time needs no `lead` any more."""
-    if not now + lead <= slot.start < now + HORIZON:
-        return None
-    practitioner = directory.practitioner.get(slot.practitioner_id)
+# --- what is accepted ------------------------------------------------------------------------------------------------
+
+
+def verdict(
+    asker: Asker, plan: Plan, slot: Slot, patient_id: int | None, *, was_held: bool = False
+) -> FreeStart | Reason:
+    """The seat on which this slot may be taken now, or the reason why it may not. What was held in time needs no lead."""
+    practitioner = asker.directory.practitioner.get(slot.practitioner_id)
+    kind = asker.directory.visit_type[slot.visit_type_id]
     if practitioner is None or not practitioner.is_active or slot.visit_type_id not in practitioner.visit_types:
-        return None
-    return availability.free_start(plan, need(directory.visit_type[slot.visit_type_id]), slot.start, slot.location_id)
+        return "not_working"
+    candidate = Candidate(practitioner, kind)
+    barred = matching.bar(candidate, Wanted(), asker.party([candidate], patient_id))
+    if barred is not None:
+        return barred
+    if slot.start < asker.now + (timedelta(0) if was_held else kind.policy.lead):
+        return "too_soon"
+    if slot.start >= asker.now + kind.policy.horizon:
+        return "too_far"
+    return availability.start_at(plan, need(kind), slot.start, slot.location_id)
+
+
+# --- looking ---------------------------------------------------------------------------------------------------------
+
+
+def _fitting(asker: Asker, open_: list[Candidate], wanted: Wanted, limit: int) -> tuple[Slot, ...]:
+    """The times that one wish asks for, looking only as far ahead as it takes."""
+    window = _window(asker, open_, wanted)
+    if window is None:
+        return ()
+    chosen: tuple[Slot, ...] = ()
+    for end in sorted({min(window.start + reach, window.end) for reach in REACHES} | {window.end}):
+        fitting = (
+            slot
+            for slot in _slots(asker, open_, wanted, Interval(window.start, end))
+            if wanted.when.fits(_local(asker.directory, slot))
+        )
+        at = wanted.when.at
+        chosen = _spread(fitting, limit) if at is None else _nearest(fitting, asker.directory, at, limit)
+        if len(chosen) >= limit or (chosen and at is not None):
+            break
+    return chosen
+
+
+def _reason(asker: Asker, open_: list[Candidate], wanted: Wanted) -> Reason:
+    """Why nothing fits a wish: of all that stands against it, what is nearest to a yes."""
+    first, *_ = wanted.when.in_order
+    wanted = replace(wanted, when=first)
+    _, latest = _bookable(open_, asker.now)
+    days = first.days
+    if days and all(day.start and _midnight(asker.directory, day.start) >= latest for day in days):
+        return "too_far"
+    window = _window(asker, open_, wanted)
+    stands: set[Reason] = set() if window is None else set(_standing_against(asker, open_, wanted, window))
+    tomorrow = asker.now.astimezone(asker.directory.zone).date() + timedelta(days=1)
+    if not stands and days and all(day.end and day.end <= tomorrow for day in days):
+        return "too_soon"
+    if not stands and wanted.location is not None:
+        return "wrong_place"
+    return least(stands) if stands else "not_working"
+
+
+def _is_exact(directory: Directory, wanted: Wanted, slot: Slot) -> bool:
+    """Whether one of the wishes means this very time."""
+    return any(wish.means(_local(directory, slot)) for wish in wanted.when.in_order)
+
+
+def _about_time(asker: Asker, open_: list[Candidate], wanted: Wanted) -> Why | None:
+    """Why the very time of day is not to be had; None where no visit would begin then anyway."""
+    at = wanted.when.at
+    assert at is not None
+    until = (datetime.combine(date.min, at) + timedelta(minutes=1)).time()
+    exactly = replace(wanted, when=replace(wanted.when, times=(TimeRange(at, until),)))
+    window = _window(asker, open_, exactly)
+    stands = set() if window is None else set(_standing_against(asker, open_, exactly, window))
+    return Why(least(stands), _only(open_)) if stands else None
+
+
+def _standing_against(asker: Asker, open_: list[Candidate], wanted: Wanted, window: Interval) -> Iterator[Reason]:
+    plans_ = asker.plans(open_, window, wanted.moving)
+    for candidate in open_:
+        for start in availability.starts(plans_[candidate.practitioner.id], need(candidate.visit_type), window):
+            local = start.at.astimezone(asker.directory.location[start.location_id].zone)
+            here = wanted.location in (None, start.location_id)
+            if here and not isinstance(start, FreeStart) and wanted.when.fits(local):
+                yield start.why
+
+
+def _elsewhere(asker: Asker, wanted: Wanted, who: Party) -> tuple[Slot, ...]:
+    """Another doctor of the same kind who has the wished time, where one was named who has not."""
+    named = asker.directory.practitioner.get(wanted.practitioner or 0)
+    if named is None or not named.specialties or wanted.when in (When(), When(first_available=True)):
+        return ()
+    wider = replace(wanted, practitioner=None, specialty=named.specialties[0])
+    others = [c for c in matching.candidates(asker.directory, wider) if c.practitioner.id != named.id]
+    open_ = [candidate for candidate in others if matching.bar(candidate, wanted, who) is None]
+    found = _fitting(asker, open_, wider, 1) if open_ else ()
+    at = wanted.when.at
+    return tuple(slot for slot in found if at is None or _local(asker.directory, slot).time() == at)
+
+
+def _instead(asker: Asker, wanted: Wanted, who: Party, limit: int) -> tuple[Slot, ...]:
+    """Where a rule keeps the patient from the doctor they named: others of the same kind."""
+    named = asker.directory.practitioner.get(wanted.practitioner or 0)
+    if named is None or not named.specialties:
+        return ()
+    wider = replace(wanted, practitioner=None, specialty=named.specialties[0], visit_type=None)
+    open_ = [c for c in matching.candidates(asker.directory, wider) if matching.bar(c, wider, who) is None]
+    if not open_:
+        return ()
+    return _fitting(asker, open_, wider, limit) or _nearest_to_wish(asker, open_, wider, limit)
+
+
+def _nearest_to_wish(asker: Asker, open_: list[Candidate], wanted: Wanted, limit: int) -> tuple[Slot, ...]:
+    """The wish cannot be met: the first times from its first day on, or else the first of all."""
+    directory = asker.directory
+    start, end = _bookable(open_, asker.now)
+    first = min((day.start for day in wanted.when.days if day.start), default=None)
+    if wanted.after is not None:
+        start = max(start, wanted.after + timedelta(minutes=1))
+    if first is not None and start < _midnight(directory, first) < end:
+        start = _midnight(directory, first)
+    allowed = When(not_days=wanted.when.not_days, not_weekdays=wanted.when.not_weekdays)
+    if start >= end or limit < 1:
+        return ()
+    chosen: tuple[Slot, ...] = ()
+    for until in sorted({min(start + reach, end) for reach in REACHES} | {end}):
+        free = _slots(asker, open_, wanted, Interval(start, until))
+        chosen = _spread((slot for slot in free if allowed.fits(_local(directory, slot))), limit)
+        if len(chosen) == limit:
+            break
+    return chosen
 
 
 def _start(slot: Slot) -> datetime:
     return slot.start
 
 
+def _only(meant: list[Candidate]) -> int | None:
+    """The one practitioner who is meant; None for several."""
+    ids = {candidate.practitioner.id for candidate in meant}
+    return ids.pop() if len(ids) == 1 else None
+
+
 def _local(directory: Directory, slot: Slot) -> datetime:
     return slot.start.astimezone(directory.location[slot.location_id].zone)
 
 
-def _window(directory: Directory, wanted: Wanted, now: datetime) -> Interval | None:
+def _bookable(open_: list[Candidate], now: datetime) -> tuple[datetime, datetime]:
+    """From when until when any of these candidates may be booked."""
+    policies = [candidate.visit_type.policy for candidate in open_]
+    leads, horizons = [policy.lead for policy in policies], [policy.horizon for policy in policies]
+    return now + min(leads, default=timedelta(0)), now + max(horizons, default=timedelta(0))
+
+
+def _window(asker: Asker, open_: list[Candidate], wanted: Wanted) -> Interval | None:
     """The instants in which a start can fit the wish, or None when the wish lies outside of what is bookable."""
-    start, end = now + LEAD, now + HORIZON
+    start, end = _bookable(open_, asker.now)
     if wanted.after is not None:
         start = max(start, wanted.after + timedelta(minutes=1))
     days = wanted.when.days
     if days and all(day.start for day in days):
         first = min(day.start for day in days if day.start)
-        start = max(start, _midnight(directory, first) - _ZONES_APART)
+        start = max(start, _midnight(asker.directory, first) - _ZONES_APART)
     if days and all(day.end for day in days):
         last = max(day.end for day in days if day.end)
-        end = min(end, _midnight(directory, last) + _ZONES_APART)
+        end = min(end, _midnight(asker.directory, last) + _ZONES_APART)
     return Interval(start, end) if start < end else None
 
 
@@ -169,17 +288,19 @@ def _midnight(directory: Directory, day: date) -> datetime:
     return datetime.combine(day, time(0), directory.zone).astimezone(UTC)
 
 
-def _slots(
-    plans_: dict[int, Plan], candidates_: Iterable[Candidate], window: Interval, location: int | None
-) -> Iterator[Slot]:
+def _slots(asker: Asker, open_: list[Candidate], wanted: Wanted, window: Interval) -> Iterator[Slot]:
     """Free slots of all candidates, lazily, in order of time."""
-    streams = [_slots_of(plans_[c.practitioner.id], c, window, location) for c in candidates_]
-    return heapq.merge(*streams, key=_start)
+    plans_ = asker.plans(open_, window, wanted.moving)
+    streams = [_slots_of(plans_[c.practitioner.id], c, window, wanted.location, asker.now) for c in open_]
+    return (slot for slot in heapq.merge(*streams, key=_start) if slot != wanted.instead_of)
 
 
-def _slots_of(plan: Plan, candidate: Candidate, window: Interval, location: int | None) -> Iterator[Slot]:
+def _slots_of(
+    plan: Plan, candidate: Candidate, window: Interval, location: int | None, now: datetime
+) -> Iterator[Slot]:
+    policy = candidate.visit_type.policy
     for start in availability.free_starts(plan, need(candidate.visit_type), window):
-        if location in (None, start.location_id):
+        if location in (None, start.location_id) and now + policy.lead <= start.at < now + policy.horizon:
             yield Slot(candidate.practitioner.id, candidate.visit_type.id, start.location_id, start.at)
 
 
@@ -197,7 +318,7 @@ def _spread(slots: Iterable[Slot], limit: int) -> tuple[Slot, ...]:
             return tuple(apart)
     if len(every) <= limit:
         return tuple(every)
-    return tuple(every[place * (len(every) - 1) // (limit - 1)] for place in range(limit))
+    return tuple(every[place * (len(every) - 1) // max(1, limit - 1)] for place in range(limit))
 
 
 def _nearest(slots: Iterable[Slot], directory: Directory, at: time, limit: int) -> tuple[Slot, ...]:
@@ -213,21 +334,3 @@ def _nearest(slots: Iterable[Slot], directory: Directory, at: time, limit: int) 
         if all(slot.start != other.start for _, other in best):
             best.append((minutes, slot))
     return tuple(slot for _, slot in heapq.nsmallest(limit, best, key=lambda pair: pair[0]))
-
-
-def _nearest_to_wish(asker: Asker, candidates_: list[Candidate], wanted: Wanted, limit: int) -> tuple[Slot, ...]:
-    """The wish cannot be met: the first times from its first day on, or else the first of all."""
-    directory, now = asker.directory, asker.now
-    first = min((day.start for day in wanted.when.days if day.start), default=None)
-    start, end = now + LEAD, now + HORIZON
-    if wanted.after is not None:
-        start = max(start, wanted.after + timedelta(minutes=1))
-    if first is not None and start < _midnight(directory, first) < end:
-        start = _midnight(directory, first)
-    if start >= end:
-        return ()
-    window = Interval(start, end)
-    plans_ = asker.plans(candidates_, window)
-    allowed = When(not_days=wanted.when.not_days, not_weekdays=wanted.when.not_weekdays)
-    free = (s for s in _slots(plans_, candidates_, window, wanted.location) if allowed.fits(_local(directory, s)))
-    return _spread(free, limit)

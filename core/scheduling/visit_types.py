@@ -45,6 +45,7 @@ visit_types = Table(
     Column("mode", Text, nullable=False, server_default="in_person"),
     Column("price", Integer),  # in the smallest unit of the currency
     Column("currency", Text),  # ISO 4217
+    Column("external_id", Text, unique=True),
     CheckConstraint("length > interval '0'", name="length"),
     CheckConstraint("buffer_before >= interval '0' AND buffer_after >= interval '0'", name="buffers"),
     CheckConstraint("mode IN ('in_person', 'video')", name="mode"),

@@ -1,6 +1,7 @@
-"""A wish for a time, in the local days and hours of the clinic."""
+"""What somebody asks for: whom to see, and when, in the local days and hours of the clinic."""
 
 from datetime import date, datetime, time
+from typing import Literal
 
 import msgspec
 
@@ -40,6 +41,12 @@ class When(msgspec.Struct, frozen=True):
     not_days: tuple[DayRange, ...] = ()
     not_weekdays: tuple[int, ...] = ()
     first_available: bool = False
+    otherwise: "When | None" = None  # the next best wish
+
+    @property
+    def in_order(self) -> "tuple[When, ...]":
+        """This wish and those that come after it."""
+        return (self,) if self.otherwise is None else (self, *self.otherwise.in_order)
 
     def means(self, local: datetime) -> bool:
         """Whether somebody who names a visit by this wish means the one at this local wall time."""
@@ -55,3 +62,30 @@ class When(msgspec.Struct, frozen=True):
             and not any(day in days for days in self.not_days)
             and day.weekday() not in self.not_weekdays
         )
+
+
+class Slot(msgspec.Struct, frozen=True):
+    """A free stretch of time with a practitioner: computed, never stored. `start` is aware, in UTC."""
+
+    practitioner_id: int
+    visit_type_id: int
+    location_id: int
+    start: datetime
+
+
+class Wanted(msgspec.Struct, frozen=True):
+    """What to look for: one practitioner, or anybody of a specialty or who does a kind of visit."""
+
+    practitioner: int | None = None
+    specialty: str | None = None
+    visit_type: int | None = None
+    location: int | None = None
+    when: When = When()
+    after: datetime | None = None  # only later starts: "other times"
+    moving: int | None = None  # a visit that is to move: its own time does not stand in its way, and is no offer
+    instead_of: Slot | None = None
+    patient: int | None = None  # who comes; None is somebody new, or not known yet
+    insurance: int | None = None
+    language: str | None = None  # ISO 639-1
+    mode: Literal["in_person", "video"] | None = None
+    best_rated: bool = False

@@ -5,9 +5,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+import msgspec
 from msgspec.structs import replace
 
-from bot import dialog
+from bot import state as states
 from bot.events import (
     Booked,
     BookSlot,
@@ -18,6 +19,9 @@ from bot.events import (
     FindSlots,
     FindVisits,
     HoldSlot,
+    LookUpVisit,
+    Move,
+    Moved,
     PatientRegistered,
     Refused,
     RegisterPatient,
@@ -28,14 +32,15 @@ from bot.events import (
     SlotsFound,
     TakeBack,
     Undone,
+    VisitFound,
     VisitsFound,
 )
+from bot.exchange import exchange
 from bot.messages import Reply
 from bot.state import State
 from bot.texts import say, say_all
-from bot.turn import MOST_REQUESTS
-from core.scheduling.slots import Slot
 from core.scheduling.visits import Visit
+from core.scheduling.wishes import Slot
 from tests.bot.understanding.clinic import CLINIC
 
 TODAY = date(2026, 3, 12)
@@ -51,11 +56,14 @@ ONE = Facts(CLINIC, TODAY, ((7, "Leo"),), owner=7)
 FAMILY = Facts(CLINIC, TODAY, ((6, "Ana"), (7, "Leo"), (8, "Mia")), owner=6)
 
 
+CHANGED = ("already_cancelled", "too_late_to_change", "notice_too_short", "visit_changed")
 REFUSALS: dict[type, tuple[str, ...]] = {
-    HoldSlot: ("slot_taken",),
-    BookSlot: ("slot_taken", "patient_busy", "too_many_visits"),
-    Cancel: ("no_such_visit", "already_cancelled", "too_late_to_change"),
-    TakeBack: ("no_such_visit", "already_cancelled", "undo_over"),
+    HoldSlot: ("slot_taken", "too_many_holds"),
+    BookSlot: ("slot_taken", "patient_busy", "too_many_visits", "too_many_of_kind"),
+    LookUpVisit: CHANGED[:2] + CHANGED[3:],
+    Move: ("slot_taken", "patient_busy", *CHANGED),
+    Cancel: CHANGED,
+    TakeBack: ("already_cancelled", "undo_over", "visit_changed"),
 }
 """What may be refused, and by which codes."""
 
@@ -74,25 +82,22 @@ class Desk:
 
     def converse(self, state: State, event: Event) -> tuple[State, list[Reply]]:
         """What one event leads to, until the dialog asks for nothing more."""
-        replies: list[Reply] = []
-        for _ in range(MOST_REQUESTS):
-            turn = dialog.advance(state, event, self.facts)
-            state = turn.state
-            replies += turn.replies
-            self.handed_over += turn.handoffs
-            if turn.request is None:
-                for reply in replies:
-                    in_words(reply)
-                return state, replies
-            event = self._perform(turn.request)
-        raise AssertionError("the dialog never comes to rest")
+        turn = exchange(state, event, self.facts, self._do)
+        self.handed_over += turn.handoffs
+        for reply in turn.replies:
+            in_words(reply)
+        return turn.state, list(turn.replies)
+
+    def _do(self, request: Request, state: State, _facts: Facts) -> tuple[Event, Facts]:
+        assert msgspec.json.decode(states.pack(state), type=State) == state
+        return self._perform(request), self.facts
 
     def _perform(self, request: Request) -> Event:
         if self.refuses in REFUSALS.get(type(request), ()):
             code, self.refuses = self.refuses, None
             assert code is not None
-            visit = request.visit if isinstance(request, Cancel | TakeBack) else None
-            return Refused(code, () if visit else self.slots, visit)
+            about_visit = isinstance(request, LookUpVisit | Cancel | TakeBack) or code in CHANGED
+            return Refused(code, () if about_visit else self.slots, VISITS[0] if about_visit else None)
         return _ANSWER[type(request)](self, request)
 
     def register(self, request: RegisterPatient) -> Event:
@@ -114,6 +119,8 @@ _ANSWER: dict[type, Callable[[Desk, Any], Event]] = {
     FindVisits: lambda desk, request: VisitsFound(request.purpose, desk.visits, as_described=True),
     Cancel: lambda _, request: Cancelled(_visit(request.visit), keeps_time=True),
     TakeBack: lambda _, request: Undone(request.what, _visit(request.visit)),
+    LookUpVisit: lambda _, request: VisitFound(request.why, _visit(request.visit)),
+    Move: lambda _, request: Moved(replace(_visit(request.visit), slot=request.slot), SLOTS[0], keeps_time=True),
     ReleaseHold: lambda _, __: Released(),
 }
 

@@ -15,13 +15,14 @@ from babel.messages.catalog import Catalog
 from babel.messages.pofile import read_po
 
 from bot import flows, texts
-from bot.flows import booking
-from bot.messages import Day, Moment, Parts, Say, Value, Wish
+from bot.flows import wording
+from bot.messages import Day, Language, Moment, Parts, Say, Span, Value, Wish
 from bot.state import Step
 from bot.understanding.meaning import Asked, Meaning
 from core import errors
 from core.scheduling import vocabulary
 from core.scheduling.directory import Directory, Location, OpeningHours, Organization, VisitType
+from core.scheduling.reasons import REASONS
 from core.scheduling.wishes import DayRange, TimeRange, When
 from tests.bot.understanding import clinic as understanding
 from tests.bot.understanding.clinic import days, heard
@@ -63,7 +64,7 @@ SAMPLES: dict[str, Value] = {
     "where": Say("where.place", {"place": "Old Port", "address": "12 Commercial Street"}),
     "details": Parts((Say("part.visit_type", {"visit_type": "Cleaning"}), Say("part.patient", {"patient": "Ben"}))),
     "preparation": "Please bring the vaccination record.", "when": TUESDAY, "until": TUESDAY, "wish": Wish(days("17")),
-    "day": Day(date(2026, 3, 10)), "example": Day(date(1990, 5, 3)), "date": "30 February", "number": 7,
+    "day": Day(date(2026, 3, 10)), "example": Day(date(1990, 5, 3)), "date": "30 February", "number": 7, "was": TUESDAY, "notice": Span(1440), "text": "Good day", "horizon": Span(129_600), "insurance": "Aetna", "mode": Say("mode.video"), "language": Language(("es",)), "languages": Language(("en", "es")), "insurances": "Aetna, Cigna", "doctors": "Dr Lee, Dr Kim", "specialties": "Dentistry", "about": "Teeth without fear.", "rating": "4.8",
 }  # fmt: skip
 # What pieces of a date are made of; worded by `bot.texts` itself.
 PIECES = {"format": {"day": "Monday", "time": "9:00", "start": "9:00", "end": "10:00"}}
@@ -100,8 +101,16 @@ def made_up_keys() -> set[str]:
         *(f"refused.{refusal.code}" for refusal in errors.Refusal.__subclasses__()),
         *(f"not_understood.{miss}" for miss in (1, 2)),
         *(f"not_understood.{miss}.{step}" for miss in (1, 2) for step in steps),
-        *(f"{step}.why" for step in booking.HEAR),
-        *(f"changing.undone_{what}" for what in ("booking", "cancelling")),
+        *(f"{step}.why" for step in steps),
+        *(f"changing.undone_{what}" for what in ("booking", "moving", "cancelling")),
+        *(f"choice.{what}_visit_patient" for what in ("show", "move", "cancel")),
+        "refused.undo_over_cancelled",
+        *(f"answer.{what}{end}" for what in ("takes", "speaks") for end in ("", "_not", ".all", ".nobody")),
+        *(f"answer.{what}{end}" for what in ("insurances", "languages") for end in ("", ".all")),
+        "mode.video",
+        "mode.in_person",
+        *(f"why.{reason}" for reason in REASONS),
+        *(f"why.{reason}.doctor" for reason in REASONS if reason not in wording.OF_THE_CLINIC),
     }
 
 
@@ -127,7 +136,7 @@ def test_every_key_that_is_said_has_words(language: str) -> None:
     assert (literal | made_up_keys()) - keys(language) == set()
 
 
-_SAYING = {"Say", "reply", "_word", "_digress"}
+_SAYING = {"Say", "reply", "_word"}
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

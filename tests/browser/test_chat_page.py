@@ -1,8 +1,8 @@
 """The chat page as people use it: typing and tapping, two tabs, bad networks, keyboards and readers."""
 
-import threading
-from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
+import re
+from collections.abc import Callable
+from itertools import dropwhile
 from pathlib import Path
 from typing import Literal
 
@@ -155,6 +155,61 @@ def test_a_lost_answer_does_not_say_it_twice(page: Page, chat: FakeWebChat) -> N
     assert len(attempts) == 2
     assert sent_ids(chat) == [attempts[0]]
     assert texts(page) == ["hello", "You said: hello"]
+
+
+def test_who_is_offline_is_told_so_and_goes_on_where_they_were(page: Page, chat: FakeWebChat) -> None:
+    say(page, "hello")
+    expect(page.get_by_role("log")).to_contain_text("You said: hello")
+    page.context.set_offline(True)
+    expect(page.get_by_role("status")).to_have_text(re.compile("You are offline. Nothing is lost"))
+    for text in ("one", "two"):
+        say(page, text)
+    page.get_by_label("Your message").fill("three, half")
+    page.wait_for_timeout(300)
+    assert len(chat.received) == 1
+    page.context.set_offline(False)
+    expect(page.get_by_role("log")).to_contain_text("You said: two")
+    expect(page.get_by_role("status")).to_have_text("")
+    assert [one.text for one in chat.received] == ["hello", "one", "two"]
+    expect(page.get_by_label("Your message")).to_have_value("three, half")
+
+
+def test_a_new_chat_forgets_what_the_old_one_had_not_sent(page: Page, chat: FakeWebChat) -> None:
+    page.route(MESSAGES, lambda route: route.abort())
+    say(page, "a secret")
+    page.get_by_label("Your message").fill("another one")
+    page.unroute(MESSAGES)
+    page.route(MESSAGES, lambda route: None)
+    page.get_by_role("button", name="New chat").click()
+    expect(page.locator("#lines .text")).to_have_count(0)
+    expect(page.get_by_label("Your message")).to_have_value("")
+    assert page.evaluate("sessionStorage.length") == 0
+    assert chat.received == []
+
+
+def test_a_browser_that_keeps_nothing_can_chat_all_the_same(page: Page, chat: FakeWebChat, url: str) -> None:
+    page.add_init_script("Object.defineProperty(window, 'sessionStorage', {get() { throw new Error('no'); }})")
+    page.goto(url)
+    say(page, "hello")
+    expect(page.get_by_role("log")).to_contain_text("You said: hello")
+
+
+def test_pages_that_lost_the_clinic_do_not_all_come_back_at_once(page: Page, chat: FakeWebChat) -> None:
+    page.evaluate(
+        """() => {
+            const sleep = window.setTimeout;
+            window.waits = [];
+            window.setTimeout = (wake, wait) => (waits.push(wait), sleep(wake, Math.min(wait, 5)));
+        }"""
+    )
+    page.route(MESSAGES, lambda route: route.abort())
+    say(page, "hello")
+    page.wait_for_function("() => waits.length > 8")
+    # Before the first failure the page may still have set the clock for its next idle look.
+    waits = [*dropwhile(lambda wait: wait >= 1500, (wait for wait in page.evaluate("waits") if wait))][:6]
+    for wait, least in zip(waits, (1000, 2000, 4000, 8000, 15_000, 15_000), strict=True):
+        assert least < wait < 1.5 * least
+    assert waits[4] != waits[5]
 
 
 def test_a_broken_server_is_waited_for(page: Page, chat: FakeWebChat) -> None:
@@ -366,33 +421,6 @@ def test_without_javascript_it_is_a_form(browser: Browser, url: str, chat: FakeW
 
 
 # Against others
-
-
-@pytest.fixture
-def foreign_site(url: str) -> Iterator[Callable[[str], str]]:
-    """Another site: serves any page that it is given."""
-    pages: dict[str, str] = {}
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.send_response(200)
-            self.send_header("Content-Type", "text/html")
-            self.end_headers()
-            self.wfile.write(pages.get(self.path, "").encode())
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = HTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-
-    def serve(html: str) -> str:
-        pages["/page"] = html
-        return f"http://localhost:{server.server_port}/page"
-
-    yield serve
-    server.shutdown()
-    server.server_close()
 
 
 def test_another_sites_page_cannot_speak_for_a_patient(

@@ -115,7 +115,7 @@ def test_a_sender_that_died_leaves_one_unknown_and_the_rest_is_delivered(
         deliver()
     assert deliver() == 5
     practice.sql("UPDATE outbox SET leased_until = clock_timestamp() WHERE status = 'sending'")
-    tick(practice.engine, "expire_sends")
+    tick(practice.engine, practice.vault, "expire_sends")
     assert settled(practice) == [("unknown", "lease_expired"), *[("sent", None)] * 5]
 
 

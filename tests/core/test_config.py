@@ -2,6 +2,7 @@
 
 import base64
 import stat
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -9,11 +10,14 @@ import pytest
 from core.config import (
     Settings,
     SettingsError,
+    as_environment,
     format_keyring,
+    handed_over,
     load_settings,
     parse_database_url,
     parse_keyring,
     parse_origin,
+    parse_origins,
 )
 
 OLD, NEW = bytes(32), bytes(range(32))
@@ -23,8 +27,8 @@ OLD_TEXT, NEW_TEXT = (base64.b64encode(key).decode() for key in (OLD, NEW))
 @pytest.fixture
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty folder to start in, with no settings in the environment."""
-    for field in Settings.model_fields:
-        monkeypatch.delenv(field.upper(), raising=False)
+    for field in fields(Settings):
+        monkeypatch.delenv(field.name.upper(), raising=False)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -79,6 +83,37 @@ def test_anything_else_is_no_public_address(text: str) -> None:
         parse_origin(text)
 
 
+def test_websites_are_origins_as_browsers_say_them_each_once() -> None:
+    text = (
+        "https://WWW.Example.org/, https://example.org:443 http://127.0.0.1:8000,https://example.org https://[::1]:444"
+    )
+    assert parse_origins(text) == (
+        "https://www.example.org",
+        "https://example.org",
+        "http://127.0.0.1:8000",
+        "https://[::1]:444",
+    )
+    assert parse_origins("") == ()
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["*", "https://*.example.org", "example.org", "https://a.org;script-src", "https://u@a.org", "https://a.org/x"],
+)
+def test_what_is_no_website_cannot_get_into_a_policy(text: str) -> None:
+    with pytest.raises(ValueError, match="origin"):
+        parse_origins(f"https://good.example, {text}")
+
+
+def test_settings_survive_the_environment_of_a_child(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EMBED_ORIGINS", "https://www.example.org, https://example.org")
+    settings = load_settings()
+    for name, value in as_environment(settings).items():
+        monkeypatch.setenv(name, value)
+    assert settings.embed_origins == ("https://www.example.org", "https://example.org")
+    assert load_settings() == handed_over() == settings
+
+
 def test_nothing_has_to_be_set_on_a_laptop(place: Path) -> None:
     settings = load_settings()
     assert (settings.database_url, settings.http_port, settings.var_dir) == ("", 8080, Path("var"))
@@ -113,6 +148,7 @@ def test_all_problems_are_reported_together_and_secrets_are_not_shown(
         "WORKERS": "0",
         "LOG_LEVEL": "loud",
         "PUBLIC_URL": "chat.example.org",
+        "EMBED_ORIGINS": "https://*.example.org",
         "TRUSTED_PROXIES": "-1",
     }
     for name, value in given.items():

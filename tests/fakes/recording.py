@@ -1,20 +1,24 @@
 """A channel whose vendor is a list: it does what the test says, and remembers what it was given."""
 
-import sys
+import argparse
+import json
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
 
 from bot.messages import Inbound, Manner, Payload
-from channels import Channel
-from channels.delivery import deliver_next
+from channels import CHANNELS, Channel
+from core import logs
 from core.config import load_settings
-from core.database import open_engine
+from core.messaging import conversations, outbox
 from core.messaging.outbox import Outcome, Owed
 from core.scheduling.directory import Directory
+from frontdesk import lifeline, sender, ticks, worker
 
 CHANNEL = "recording"
 
@@ -36,7 +40,8 @@ class Recording:
     hear: Callable[[str], None] = lambda _text: None
     in_flight: dict[str, int] = field(default_factory=dict)
     most_in_flight: int = 0  # at one address
-    ledger: Path | None = None  # a file of what went out, for a vendor whose sender dies
+    ledger: Path | None = None  # a file of what it took, a JSON object a line, for a vendor whose senders die
+    takes: float = 0  # seconds until it answers
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def will(self, *outcomes: BaseException | None) -> None:
@@ -63,9 +68,9 @@ class Recording:
             self.most_in_flight = max(self.most_in_flight, self.in_flight[owed.address])
             self.calls.append(Call(owed.address, payload.reply.says[0].key, owed.id))
             trouble = self.script.popleft() if self.script else None
-            if self.ledger is not None:
-                with self.ledger.open("a") as file:
-                    file.write(f"{self.calls[-1].key}\n")
+            if trouble is None and self.ledger is not None:
+                _write(self.ledger, self.calls[-1])
+        time.sleep(self.takes)
         try:
             if trouble is not None:
                 raise trouble
@@ -75,15 +80,36 @@ class Recording:
                 self.in_flight[owed.address] -= 1
 
 
-def main(ledger: Path) -> None:
-    """Send all that may go now, as a process of its own; each text that goes out is a line of the ledger."""
+def _write(ledger: Path, call: Call) -> None:
+    line = {
+        "outbox_id": call.outbox_id,
+        "at": datetime.now(UTC).isoformat(),
+        "address_key": call.address,
+        "key": call.key,
+    }
+    with ledger.open("a") as file:  # one write a line, so that senders do not disturb each other
+        file.write(json.dumps(line) + "\n")
+
+
+def main() -> None:
+    """A worker or a sender as a process of its own, which knows this channel beside the real ones."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("role", choices=["worker", "sender"])
+    parser.add_argument("ledger", type=Path)
+    parser.add_argument("--takes", type=float, default=0, help="seconds until the vendor answers")
+    parser.add_argument("--leases", type=float, help="seconds after which others take over; ticks come as often")
+    options = parser.parse_args()
+    lifeline.follow()
     settings = load_settings()
-    vendor = Recording(ledger=ledger)
-    engine = open_engine(settings.database_url, pool_size=1)
-    while deliver_next(engine, settings.vault, Directory(), vendor.channels):
-        pass
-    engine.dispose()
+    logs.set_up(options.role, "warning")
+    CHANNELS.update(Recording(ledger=options.ledger, takes=options.takes).channels)
+    if options.leases is not None:
+        conversations.LEASE = outbox.LEASE = timedelta(seconds=options.leases)
+        ticks.TICKS |= {
+            name: (key, work, min(often, options.leases)) for name, (key, work, often) in ticks.TICKS.items()
+        }
+    {"worker": worker.main, "sender": sender.main}[options.role](settings)
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main()

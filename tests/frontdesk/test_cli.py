@@ -7,12 +7,13 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import psycopg
 import pytest
 
-from core.config import format_keyring
+from core.config import Settings, as_environment, format_keyring
 from frontdesk import demo, embedded_postgres
 from tests.demo_clinic import VAULT, DemoClinic
 from tests.factories import wait_for
@@ -51,7 +52,8 @@ def url_of(clinic: DemoClinic) -> str:
 
 
 def test_the_process_that_serves_logs_known_fields_only(clinic: DemoClinic) -> None:
-    process = start("-c", LOG_A_NAME, DATABASE_URL=url_of(clinic))
+    known = as_environment(Settings(url_of(clinic), VAULT.master, VAULT.lookup))
+    process = start("-c", LOG_A_NAME, **known)
     _, err = process.communicate(timeout=60)
     (line,) = map(json.loads, err.splitlines())
     assert (line["event"], line["code"]) == ("seen", "x")
@@ -82,7 +84,10 @@ def test_a_chat_that_is_ended_sets_the_clock_right(clinic: DemoClinic, number: s
 @pytest.mark.parametrize("command", ["web", "worker", "sender", "chat"])
 def test_nothing_starts_without_a_clinic(database_url: str, command: str) -> None:
     code, _, err = frontdesk(command, DATABASE_URL=database_url)
-    assert (code, err) == (2, "This database holds no clinic yet: `frontdesk demo` makes one to try.\n")
+    assert (code, err) == (
+        2,
+        "This database holds no clinic yet: `frontdesk setup` makes yours, `frontdesk demo` one to try.\n",
+    )
 
 
 @pytest.mark.parametrize("command", ["web", "worker", "sender", "chat"])
@@ -118,7 +123,7 @@ def test_a_demo_clinic_comes_whole_or_not_at_all(
     make_database: Callable[[], str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     url = make_database()
-    known = settings().model_copy(update={"master_keys": VAULT.master, "lookup_keys": VAULT.lookup})
+    known = replace(settings(), master_keys=VAULT.master, lookup_keys=VAULT.lookup)
     with monkeypatch.context() as patch:
         patch.setattr(demo, "_make_persona", lambda *_: 1 / 0)
         with pytest.raises(ZeroDivisionError):

@@ -9,6 +9,7 @@ from channels.delivery import deliver_next
 from core.config import format_keyring
 from core.database import transaction
 from frontdesk import cli, verify
+from frontdesk.ticks import note_newest_seal, tick
 from frontdesk.worker import Worker
 from tests.demo_clinic import VAULT
 from tests.factories import Practice
@@ -61,6 +62,12 @@ def check(
     return found
 
 
+def seal(practice: Practice) -> None:
+    """What the tick does; the first time it only notes what there is."""
+    practice.wait_for_others()
+    tick(practice.engine, VAULT, "seal_audit")
+
+
 def ids(practice: Practice, query: str) -> tuple[str, ...]:
     return tuple(str(row[0]) for row in practice.sql(query))
 
@@ -107,25 +114,145 @@ def test_i2_a_message_that_was_stored_twice(busy: Practice, check: Callable[[], 
     assert check() == {"I2": (str(first),)}
 
 
+FLAWS = {
+    "sent without an attempt": "status = 'sent', settled_at = now()",
+    "settled at no time": "status = 'sent', attempts = 1",
+    "failed without a reason": "status = 'failed', settled_at = now()",
+    "its sender died, and nobody settled it": "status = 'sending', leased_until = now() - interval '5 minutes'",
+    "waits too long": "due_at = now() - interval '5 minutes'",
+    "tried too often": "attempts = 9",
+}
+
+
 def test_i3_replies_that_are_not_accounted_for(busy: Practice, check: Callable[[], Broken]) -> None:
     lost = set()
-    for flaw in (
-        "status = 'sent', settled_at = now()",  # never tried
-        "status = 'sent', attempts = 1",  # never settled
-        "status = 'failed', settled_at = now()",  # without a reason
-        "status = 'sending', leased_until = now() - interval '5 minutes'",  # its sender died
-        "due_at = now() - interval '5 minutes'",  # never sent
-    ):
+    for flaw, damage in FLAWS.items():
         person = busy.person(flaw, CHANNEL)
         person.owe("hello")
-        lost |= set(ids(busy, f"UPDATE outbox SET {flaw} WHERE address_id = {person.home.address_id} RETURNING id"))  # noqa: S608
+        (id,) = ids(busy, f"UPDATE outbox SET {damage} WHERE address_id = {person.home.address_id} RETURNING id")  # noqa: S608
+        lost.add(f"{id}: {flaw}")
     assert {name: set(broken) for name, broken in check().items()} == {"I3": lost}
 
 
 def test_i3_replies_in_the_wrong_order(busy: Practice, check: Callable[[], Broken]) -> None:
     first, second = ids(busy, "SELECT id FROM outbox WHERE status = 'sent' ORDER BY seq")
+    busy.sql("UPDATE outbox SET settled_at = settled_at + interval '1 second' WHERE id = %(id)s", id=first)
+    assert check() == {"I3": (f"{second}: settled before what was owed before",)}
     busy.sql("UPDATE outbox SET status = 'due', settled_at = NULL WHERE id = %(id)s", id=first)
-    assert check() == {"I3": (second,)}
+    busy.sql("UPDATE prompts SET sent_at = NULL WHERE outbox_id = %(id)s", id=first)
+    assert check() == {"I3": (f"{second}: overtook what was owed before",)}
+
+
+def test_i3_two_replies_in_flight_to_one_address(busy: Practice, check: Callable[[], Broken]) -> None:
+    busy.sql("DROP INDEX outbox_in_flight_idx")
+    busy.sql("UPDATE prompts SET sent_at = NULL")
+    flying = ids(busy, "UPDATE outbox SET status = 'sending', leased_until = now() WHERE status = 'sent' RETURNING id")
+    assert check() == {"I3": tuple(f"{id}: in flight beside another" for id in flying)}
+
+
+def test_i3_one_reply_twice(busy: Practice, check: Callable[[], Broken]) -> None:
+    twins = ids(
+        busy,
+        """
+        WITH twin AS (INSERT INTO outbox (conversation_id, address_id, channel, seq, payload)
+          SELECT conversation_id, address_id, channel, seq, payload FROM outbox WHERE status = 'due' RETURNING id)
+        SELECT id FROM outbox WHERE status = 'due' UNION SELECT id FROM twin ORDER BY id
+        """,
+    )
+    assert check() == {"I3": tuple(f"{id}: has its place twice" for id in twins)}
+
+
+def test_i3_prompts_that_do_not_know_when_they_were_sent(busy: Practice, check: Callable[[], Broken]) -> None:
+    person = busy.person("zoe", "web")
+    person.offer(busy.slot("12:00"))
+    (id,) = ids(busy, "UPDATE prompts SET sent_at = NULL WHERE id = (SELECT max(id) FROM prompts) RETURNING outbox_id")
+    assert check() == {"I3": (f"{id}: its prompt does not know when it was sent",)}
+
+
+def test_i3_what_the_vendor_took_is_what_we_believe(
+    busy: Practice, tmp_path: Path, capsys: pytest.CaptureFixture[str], check: Callable[[], Broken]
+) -> None:
+    first, second = ids(busy, "SELECT id FROM outbox WHERE status = 'sent' ORDER BY seq")
+    failed, unknown = busy.person("eve", CHANNEL), busy.person("zoe", CHANNEL)
+    for person, status in ((failed, "failed"), (unknown, "unknown")):
+        person.owe("hello")
+        values = {"status": status, "id": person.home.address_id}
+        busy.sql(
+            "UPDATE outbox SET status = %(status)s, error = 'x', settled_at = now() WHERE address_id = %(id)s", **values
+        )
+    third, fourth = ids(busy, "SELECT id FROM outbox WHERE status IN ('failed', 'unknown') ORDER BY id")
+
+    def against(*sent: str) -> set[str]:
+        """What the command says about this ledger; its last line was cut short when its writer was killed."""
+        ledger = tmp_path / "ledger"
+        ledger.write_text("".join(f'{{"outbox_id": {id}}}\n' for id in sent) + '{"outbox')
+        with pytest.raises(SystemExit) as exit:
+            cli.main(["verify", "--ledger", str(ledger)])
+        lines = {line.strip() for line in capsys.readouterr().out.splitlines() if line.startswith("   ")}
+        assert exit.value.code == (1 if lines else 0)
+        return lines
+
+    assert check() == {}
+    assert against(first, second) == against(first, second, fourth, fourth) == set()
+    assert against(first) == {f"{second}: counts as sent, and the vendor never had it"}
+    assert against(first, second, second) == {f"{second}: was sent 2 times"}
+    assert against(second, first) == {f"{second}: was sent before what was owed before"}
+    assert against(first, second, third) == {f"{third}: was sent, and counts as failed"}
+    assert against(first, second, "999") == {"999: was sent, and is not owed"}
+
+
+def test_i5_an_audit_row_that_was_changed(busy: Practice, check: Callable[[], Broken]) -> None:
+    seal(busy)
+    seal(busy)
+    busy.sql("UPDATE audit SET actor = 'staff:1' WHERE action = 'visit.booked'")
+    (last,) = ids(busy, "SELECT max(id) FROM audit")
+    assert check() == {"I5": (f"seal 2: audit rows 1 to {last} are not as they were sealed",)}
+
+
+def test_i5_a_chain_that_was_cut_short_is_seen_by_what_was_kept_outside(
+    busy: Practice, tmp_path: Path, check: Callable[[], Broken], capsys: pytest.CaptureFixture[str]
+) -> None:
+    seal(busy)
+    seal(busy)
+    note_newest_seal(busy.engine, tmp_path / "var")
+    busy.sql("DELETE FROM audit_seals WHERE id = 2")
+    with pytest.raises(SystemExit):
+        cli.main(["verify"])
+    assert "seal 2: was kept outside, and is gone" in capsys.readouterr().out
+    seal(busy)
+    note_newest_seal(busy.engine, tmp_path / "var")
+    with pytest.raises(SystemExit):
+        cli.main(["verify"])
+    assert "seal 2: another one was kept outside" in capsys.readouterr().out
+
+
+def test_i5_changes_that_nobody_wrote_down(busy: Practice, check: Callable[[], Broken]) -> None:
+    busy.person("zoe").hold(busy.slot("11:00"))
+    (visit,) = ids(busy, "UPDATE appointments SET status = 'cancelled' WHERE status = 'booked' RETURNING id")
+    (hold,) = ids(busy, "SELECT id FROM appointments WHERE status = 'pending' AND covers_id IS NULL")
+    busy.sql("DELETE FROM audit WHERE action = 'hold.made'")
+    busy.sql("INSERT INTO handoffs (conversation_id, reason, opened_at, closed_at) VALUES (1, 'asked', now(), now())")
+    busy.sql("DELETE FROM audit WHERE action = 'patient.linked' AND entity_id = 1")
+    assert check() == {
+        "I5": (
+            f"appointment {hold}: nobody is written down who made it",
+            f"appointment {visit}: it is cancelled, and that is not written down",
+            "handoff 1: nobody is written down who opened it",
+            "handoff 1: nobody is written down who closed it",
+            "patient 1: nobody is written down who linked address 1",
+        )
+    }
+
+
+def test_rows_that_wait_for_their_seal_are_reported(
+    busy: Practice, capsys: pytest.CaptureFixture[str], check: Callable[[], Broken]
+) -> None:
+    seal(busy)
+    busy.sql("UPDATE audit SET at = at - interval '10 minutes' WHERE id <= 2")
+    assert check() == {}
+    with pytest.raises(SystemExit):
+        cli.main(["verify"])
+    assert "2 audit rows from 1 on are not sealed yet: a worker does that while it runs" in capsys.readouterr().out
 
 
 def test_i7_dialogs_that_cannot_go_on(busy: Practice, check: Callable[[], Broken]) -> None:

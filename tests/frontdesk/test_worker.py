@@ -250,3 +250,15 @@ def test_a_worker_that_loses_its_lease_between_two_messages_stops_there(
     assert zombie.answer_waiting() == 1
     assert heirs_answers == [1]
     assert len(amy.answers) == 2
+
+
+def test_a_demo_clinic_is_silent_on_a_real_channel_unless_told(practice: Practice) -> None:
+    practice.sql("UPDATE organization SET is_demo = true, directory_version = directory_version + 1")
+    vendor, amy = Recording(), practice.newcomer("amy", CHANNEL)
+    amy.write("hello")
+    assert Worker(practice.engine, practice.vault, channels=vendor.channels).answer_waiting() == 1
+    assert amy.answers == []
+    amy.write("hello")
+    Worker(practice.engine, practice.vault, channels=vendor.channels, answers_for_demo=True).answer_waiting()
+    assert amy.answers == ["demo"]
+    assert practice.broken_promises() == {}

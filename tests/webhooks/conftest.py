@@ -13,9 +13,9 @@ from webhooks.app import create_app
 MakeClient = Callable[..., FlaskClient]
 
 
-def settings(public_url: str = "", trusted_proxies: int = 0) -> Settings:
+def settings(public_url: str = "", trusted_proxies: int = 0, embed_origins: tuple[str, ...] = ()) -> Settings:
     """The defaults but for these; nothing from the environment, and no keys, which HTTP never needs."""
-    return Settings.model_construct(public_url=public_url, trusted_proxies=trusted_proxies)
+    return Settings(public_url=public_url, trusted_proxies=trusted_proxies, embed_origins=embed_origins)
 
 
 @pytest.fixture

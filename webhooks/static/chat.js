@@ -9,6 +9,7 @@ const lines = document.getElementById("lines");
 const compose = document.getElementById("compose");
 const input = document.getElementById("text");
 const status = document.getElementById("status");
+const isFramed = window.parent !== window;
 const otherTabs = new BroadcastChannel("chat");
 
 const saved = restore();
@@ -158,10 +159,10 @@ async function post(url, body) {
     body: JSON.stringify({ ...body, chat, after: cursor }),
     signal: AbortSignal.timeout(DEADLINE),
   });
-  const answer = await response.json();
-  if (response.ok) return answer;
-  const retryAfter = Number(response.headers.get("Retry-After")) || 10;
-  throw Object.assign(new Error(answer.error), { status: response.status, retryAfter });
+  if (response.ok) return response.json();
+  const { error } = await response.json().catch(() => ({})); // a proxy's refusal has no words for us
+  const retryAfter = Number(response.headers.get("Retry-After")) || 0;
+  throw Object.assign(new Error(error), { status: response.status, retryAfter });
 }
 
 function take(answer, message) {
@@ -177,12 +178,21 @@ function take(answer, message) {
 }
 
 /** What a failure means: milliseconds to wait before the next attempt. */
-function fail({ status, message: sentence, retryAfter }, message) {
+function fail({ status, message: sentence, retryAfter = 0 }, message) {
   if (status === 409) return leave(sentence);
-  if (status >= 400 && status < 500 && status !== 429) return refuse(sentence, message);
+  if (sentence && status >= 400 && status < 500 && status !== 429) return refuse(sentence, message);
   failures += 1;
-  trouble = status === 429 ? sentence : page.dataset.sayOffline;
-  return status === 429 ? 1000 * retryAfter : Math.min(SLOW, 500 * 2 ** failures);
+  trouble = status === 429 && sentence ? sentence : outOfReach();
+  return spread(Math.max(1000 * retryAfter, Math.min(SLOW, 500 * 2 ** failures)));
+}
+
+function outOfReach() {
+  return navigator.onLine ? page.dataset.sayUnreachable : page.dataset.sayOffline;
+}
+
+/** At least so long, and up to half as long again: a thousand pages must not come back in one instant. */
+function spread(milliseconds) {
+  return milliseconds * (1 + Math.random() / 2);
 }
 
 function leave(sentence) {
@@ -200,22 +210,38 @@ function refuse(sentence, message) {
 
 function schedule(delay) {
   if (over || (document.hidden && !outgoing.length)) return;
-  const pace = outgoing.length ? 0 : waiting && Date.now() < fastUntil ? FAST : SLOW;
+  const pace = outgoing.length ? 0 : waiting && Date.now() < fastUntil ? FAST : spread(SLOW);
   timer = setTimeout(exchange, delay || pace);
 }
 
-// ---- a reload loses nothing
+// ---- a reload loses nothing, offline too
 
+// Kept in this tab only and until it is closed, as others may use this computer after us; gone once it is sent.
 function save() {
   const state = { chat, outgoing, draft: input.value };
-  if (outgoing.length || input.value) sessionStorage.setItem("chat", JSON.stringify(state));
-  else sessionStorage.removeItem("chat");
+  try {
+    if (outgoing.length || input.value) sessionStorage.setItem("chat", JSON.stringify(state));
+    else sessionStorage.removeItem("chat");
+  } catch {
+    // a browser that keeps nothing: what is written lives as long as the page
+  }
 }
 
 function restore() {
   const nothing = { chat: "", outgoing: [], draft: "" };
-  const state = JSON.parse(sessionStorage.getItem("chat")) ?? nothing;
-  return page.dataset.chat && state.chat && state.chat !== page.dataset.chat ? nothing : state;
+  try {
+    const state = { ...nothing, ...JSON.parse(sessionStorage.getItem("chat")) };
+    return page.dataset.chat && state.chat && state.chat !== page.dataset.chat ? nothing : state;
+  } catch {
+    return nothing;
+  }
+}
+
+/** "New chat": what was not sent yet belonged to the old one. */
+function forget() {
+  outgoing = [];
+  input.value = "";
+  save();
 }
 
 // ---- begin
@@ -245,7 +271,19 @@ document.addEventListener("visibilitychange", () => {
   if (!document.hidden) exchange();
 });
 new ResizeObserver(() => atEnd() && scrollToEnd("instant")).observe(compose.parentElement); // it must not cover the end
-window.addEventListener("online", exchange);
+window.addEventListener("offline", () => {
+  trouble = outOfReach();
+  showStatus();
+});
+window.addEventListener("online", () => {
+  clearTimeout(timer);
+  timer = setTimeout(exchange, outgoing.length ? 0 : Math.random() * FAST_FOR);
+});
+for (const form of document.querySelectorAll(`form[action="${page.dataset.begin}"]`)) form.addEventListener("submit", forget);
+document.addEventListener("keydown", (event) => {
+  // In a frame on a clinic's own website Escape is for the page around us; a word it may hear from anybody.
+  if (event.key === "Escape" && isFramed) window.parent.postMessage("close", "*");
+});
 otherTabs.addEventListener("message", () => {
   if (!document.hidden) exchange();
 });
@@ -255,5 +293,8 @@ outgoing = outgoing.filter((message) => !find(message.id));
 outgoing.forEach(showOwn);
 input.value ||= saved.draft;
 if (lines.children.length) scrollToEnd("instant");
-if (matchMedia("(pointer: fine)").matches) input.focus({ preventScroll: true });
+if (matchMedia("(pointer: fine)").matches) {
+  input.focus({ preventScroll: true });
+  if (isFramed) window.addEventListener("focus", () => input.focus({ preventScroll: true }), { once: true }); // given late
+}
 exchange();

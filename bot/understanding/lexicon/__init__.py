@@ -2,12 +2,12 @@
 
 import re
 import tomllib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import time
 from functools import lru_cache
 from importlib.resources import files
-from typing import Any
+from typing import Any, Literal
 
 from bot.understanding.text import Phrases, plain
 
@@ -41,6 +41,13 @@ class Lexicon:
     shy: frozenset[str]
     ordinal_suffixes: tuple[str, ...]
     ordinary: frozenset[str]  # words that are no names
+    speaks: dict[str, Phrases]  # by ISO 639-1: that a doctor shall speak it
+    modes: dict[Literal["in_person", "video"], Phrases]
+    joints: re.Pattern[str]  # between two wishes of one message
+    refused: re.Pattern[str]  # whom somebody does not mean, with the word that says so
+    next_best: re.Pattern[str]  # what stands between a wish and the next best one
+    alternative: re.Pattern[str]
+    target: re.Pattern[str]  # what stands before the time to which a visit shall move
 
     def numbered(self, kind: str) -> dict[str, int]:
         """The words of the language for numbers ("number") or places in a row ("ordinal")."""
@@ -76,19 +83,51 @@ def load(language: str) -> Lexicon:
         choice={name: frozenset(words) for name, words in data["choice"].items()},
         people={name: tuple(words) for name, words in data["people"].items()},
         people_phrases={
-            name: Phrases(data["people"][name]) for name in ("myself", "myself_alone", "someone_else", "same")
+            name: Phrases(data["people"][name])
+            for name in ("myself", "myself_alone", "someone_else", "same", "best_rated")
         },
         polite=frozenset(intents["polite"]),
         terms=_by_first_word(_terms(data["time"])),
         shy=frozenset(data["time"]["shy"]),
         ordinal_suffixes=tuple(data["time"]["ordinal_suffixes"]),
         ordinary=frozenset(word for text in _strings(data) for word in plain(text.replace("|", " ")).split()),
+        joints=re.compile(rf"(?i)[,;.?!]?\s+(?:{_either(data['clauses']['joints'])})\s+|[,;.?!]\s+"),
+        refused=_refused(data["people"]),
+        speaks={
+            code: Phrases(cue.replace("{}", name) for name in names for cue in data["speaks"]["cues"])
+            for code, names in data["speaks"]["languages"].items()
+        },
+        modes={"video": Phrases(data["modes"]["video"]), "in_person": Phrases(data["modes"]["in_person"])},
+        next_best=_any_of(data["wishes"]["else"]),
+        alternative=_any_of(data["wishes"]["plain"]),
+        target=_any_of(data["moving"]["to"]),
+    )
+
+
+def _any_of(phrases: list[str]) -> re.Pattern[str]:
+    """Any of these phrases as whole words, the longest first."""
+    return re.compile(
+        rf"(?i)\b(?:{'|'.join(re.escape(phrase) for phrase in sorted(phrases, key=len, reverse=True))})\b"
     )
 
 
 def split_words(text: str) -> tuple[str, ...]:
     """The words of a term as the scanner of dates sees them."""
     return tuple(re.findall(WORD, text.lower()))
+
+
+def _either(words: Iterable[str]) -> str:
+    return "|".join(map(re.escape, sorted(words, key=len, reverse=True)))
+
+
+def _refused(people: dict[str, list[str]]) -> re.Pattern[str]:
+    """A word such as "not", small words, up to three words of a name, and then the end or something else."""
+    before, small, end = (_either(people[name]) for name in ("refused", "before_refused", "after_refused"))
+    never = _either(people["never_refused"])
+    return re.compile(
+        rf"(?i)\b(?:{before})\s+(?!(?:{never})\b)(?:(?:{small})\s+){{0,3}}"
+        rf"\w[\w'.-]*(?:\s+\w[\w'.-]*){{0,2}}?(?=\s*(?:[,;.!?]|\b(?:{end})\b|$))"
+    )
 
 
 def _terms(section: dict[str, Any]) -> Iterator[Term]:

@@ -4,7 +4,7 @@ from datetime import date, datetime, time
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from bot.understanding import understand
+from bot.understanding import understand, understand_all
 from bot.understanding.meaning import Context, DayRange, Meaning, TimeRange, When
 from core.scheduling.directory import Directory, Location, Practitioner, Specialty, VisitType
 
@@ -32,8 +32,17 @@ CLINIC = Directory(
 
 def heard(text: str, **known: Any) -> Meaning:
     """What the desk understands on Thursday 12 March 2026 at nine; it is open from eight to six."""
+    return understand(text, _context(**known))
+
+
+def heard_all(text: str, **known: Any) -> tuple[Meaning, ...]:
+    """The same, where a message may wish for two things."""
+    return understand_all(text, _context(**known))
+
+
+def _context(**known: Any) -> Context:
     usual = {"reference": THURSDAY, "directory": CLINIC, "opens": time(8), "closes": time(18)}
-    return understand(text, Context(**{**usual, "patients": ((7, "Leo"), (8, "Mia")), **known}))
+    return Context(**{**usual, "patients": ((7, "Leo"), (8, "Mia")), **known})
 
 
 def day(text: str, until: str | None = None) -> DayRange:

@@ -7,7 +7,7 @@ from threading import Barrier
 import pytest
 
 from core.database import transaction
-from core.messaging import conversations, inbox
+from core.messaging import conversations
 from core.messaging.conversations import Claim
 from tests.factories import Person, Practice, minutes
 
@@ -35,8 +35,7 @@ def answer(practice: Practice, claimed: Claim) -> bool | None:
         turn = conversations.lock(session, practice.vault, claimed)
         if turn is None:
             return None
-        inbox.settle(session, turn.message.id, turn.last_seq + 1)
-        conversations.finish(session, turn, b"state", turn.last_seq + 1)
+        conversations.finish(session, turn, b"state", turn.last_seq + 1, turn.staff_id)
     return turn.more
 
 

@@ -65,17 +65,6 @@ def test_a_sender_is_found_after_the_look_up_keys_were_rotated(practice: Practic
     assert store(replace(practice, vault=rotated), "m2").address_id == home.address_id
 
 
-def test_a_message_waits_until_it_is_answered(practice: Practice) -> None:
-    home = store(practice, "m1")
-    store(practice, "m2")
-    with transaction(practice.engine) as session:
-        first, second = inbox.waiting(session, home.conversation_id)
-        inbox.settle(session, first.id, seq=1)
-        inbox.settle(session, second.id, seq=2, aside=True)
-        assert inbox.waiting(session, home.conversation_id).fetchall() == []
-    assert practice.sql("SELECT status, seq FROM inbox ORDER BY id") == [("answered", 1), ("aside", 2)]
-
-
 def test_time_tells_a_dialog_the_same_thing_once(practice: Practice) -> None:
     home = store(practice, "m1")
     for what in ("hold_expired:7", "hold_expired:7", "hold_expired:8"):

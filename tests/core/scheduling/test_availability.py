@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from functools import cache
 from itertools import islice
 from time import perf_counter
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, available_timezones
 
 import pytest
 from hypothesis import given, settings
@@ -20,8 +20,8 @@ from core.scheduling.availability import (
     Need,
     Plan,
     WeeklyHours,
-    free_start,
     free_starts,
+    start_at,
 )
 from tests.core.scheduling.slow_reference import slow_free_starts
 
@@ -233,7 +233,8 @@ class TestAsking:
         rows = (hours(MONDAY, "09:00", "11:00"), hours(MONDAY, "14:00", "15:00", location_id=2))
         plan = Plan({1: BERLIN, 2: BERLIN}, rows, busy=(Busy(between(MONDAY, "10:00", "10:30"), 1),))
         at = between(MONDAY, wished, "23:00").start
-        assert free_start(plan, visit(45), at, location_id) == (FreeStart(at, location_id, 1) if accepted else None)
+        start = start_at(plan, visit(45), at, location_id)
+        assert start == FreeStart(at, location_id, 1) if accepted else isinstance(start, str)
 
     @pytest.mark.parametrize(
         ("start", "end"),
@@ -292,6 +293,9 @@ ZONES = [
     "Pacific/Easter",  # changes at 22:00
     "Pacific/Kiritimati",  # 14 hours ahead
 ]
+# `make zones` looks at every zone there is, and at every change of its clocks.
+EVERYWHERE = os.environ.get("AVAILABILITY_ZONES") == "all"
+PLACES = sorted(available_timezones() - {"localtime"}) if EVERYWHERE else ZONES
 ORDINARY = utc("2026-06-17 12:00", "2028-02-29 00:00", "2027-12-31 18:00")
 FAMOUS = {
     "America/St_Johns": utc("2010-11-07 02:31"),
@@ -383,7 +387,21 @@ def cases(draw: st.DrawFn, name: str) -> tuple[Plan, Need, Interval]:
     return plan, visit(draw(lengths), draw(buffers), draw(buffers)), window
 
 
-@pytest.mark.parametrize("name", ZONES)
+@pytest.mark.parametrize("name", PLACES)
+def test_on_the_days_when_clocks_change_the_slow_reference_finds_the_same(name: str) -> None:
+    """Mornings and afternoons, a visit with buffers beside one that is booked."""
+    halves = ((time(0), time(12)), (time(12, 30), time(0)))
+    every = timedelta(minutes=45)
+    weekly = tuple(WeeklyHours(1, weekday, *half, every, date.min) for weekday in range(7) for half in halves)
+    for change in clock_changes(name)[: None if EVERYWHERE else 2]:
+        booked = Busy(Interval(change + 3 * MINUTE, change + 43 * MINUTE), 1)
+        plan = Plan({1: ZoneInfo(name)}, weekly, busy=(booked,))
+        window = Interval(change - timedelta(hours=24), change + timedelta(hours=24))
+        need = visit(30, 5, 10)
+        assert list(free_starts(plan, need, window)) == list(slow_free_starts(plan, need, window)), change
+
+
+@pytest.mark.parametrize("name", PLACES)
 @settings(max_examples=EXAMPLES, deadline=None)
 @given(st.data())
 def test_the_slow_reference_finds_the_same(name: str, data: st.DataObject) -> None:
@@ -399,4 +417,5 @@ def test_exactly_what_is_offered_is_accepted(data: st.DataObject) -> None:
     wished = st.integers(0, (window.end - window.start) // MINUTE - 1).map(lambda n: window.start + n * MINUTE)
     for at in [*data.draw(st.lists(wished, max_size=10)), *(at for at, _ in islice(offered, 10))]:
         for location_id in plan.zones:
-            assert free_start(plan, need, at, location_id) == offered.get((at, location_id))
+            start = start_at(plan, need, at, location_id)
+            assert (start if isinstance(start, FreeStart) else None) == offered.get((at, location_id))

@@ -23,20 +23,11 @@ from core.errors import (
 )
 from core.scheduling import booking
 from core.scheduling.locks import lock
-from core.scheduling.slots import Slot
+from core.scheduling.policies import DEFAULT
+from core.scheduling.wishes import Slot
 from tests.factories import MONDAY, Person, Practice, add_practitioner, at, minutes, wait_for
 
 TOMORROW = MONDAY + timedelta(days=1)
-
-
-@pytest.fixture
-def amy(practice: Practice) -> Person:
-    return practice.person(name="Amy")
-
-
-@pytest.fixture
-def ben(practice: Practice) -> Person:
-    return practice.person(name="Ben")
 
 
 def is_free(slot: Slot, practice: Practice) -> bool:
@@ -338,7 +329,7 @@ class TestCancelling:
     def test_kept_times_count_among_those_a_patient_may_have(self, practice: Practice, amy: Person) -> None:
         for hour in range(13, 13 + 3):
             amy.cancel(amy.book(practice.slot(f"{hour}:00", day=MONDAY + timedelta(days=1))).id)
-        for day in range(2, 2 + booking.MOST_UPCOMING - 3):
+        for day in range(2, 2 + DEFAULT.most_ahead - 3):
             amy.book(practice.slot("12:00", day=MONDAY + timedelta(days=day)))
         with pytest.raises(TooManyVisits):
             amy.book(practice.slot("12:00", day=MONDAY + timedelta(days=20)))
@@ -378,8 +369,9 @@ class TestCancelling:
     def test_a_hold_that_ran_out_does_not_stop_undo(self, practice: Practice, amy: Person, ben: Person) -> None:
         visit = amy.book(practice.slot("10:00")).id
         amy.cancel(visit)
-        with ben.desk() as desk:
-            booking.hold(desk, practice.slot("10:00"), minutes(5))
+        practice.sql("INSERT INTO policies (hold) VALUES ('5 minutes')")
+        practice.changed()
+        ben.hold(practice.slot("10:00"))
         practice.wait(minutes=5)
         amy.undo_cancel(visit)
         assert status(practice, visit) == "booked"

@@ -1,7 +1,7 @@
-"""Three patients hold, book, cancel and take back in any order: what the database says is what a page of Python says."""
+"""Three patients hold, book, move, cancel and take back in any order: what the database says is what a page of Python says."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -9,10 +9,12 @@ from typing import Any
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
+from msgspec.structs import replace
 
-from core.errors import AlreadyCancelled, PatientBusy, Refusal, SlotTaken, TooLateToChange, UndoOver
-from core.scheduling.booking import SOON
-from core.scheduling.slots import LEAD, Slot
+from core.errors import AlreadyCancelled, PatientBusy, Refusal, SlotTaken, TooLateToChange, UndoOver, VisitChanged
+from core.scheduling.changing import SOON
+from core.scheduling.policies import DEFAULT
+from core.scheduling.wishes import Slot
 from tests.factories import Person, Practice, at, minutes
 
 TEN_MINUTES = minutes(10)
@@ -29,7 +31,9 @@ class Visit:
     until: datetime | None
     visit: int | None = None
     status: str = "pending"
-    covers: int | None = None  # the cancelled visit whose time this hold keeps
+    covers: int | None = None  # the visit, cancelled or moved, whose time this hold keeps
+    sequence: int = 0
+    earlier: dict[int, tuple[Slot, datetime]] = field(default_factory=dict)  # by sequence
 
     def overlaps(self, slot: Slot, end: datetime) -> bool:
         return self.slot.start < end and slot.start < self.end
@@ -80,7 +84,8 @@ class Model:
             raise AlreadyCancelled
         if visit.slot.start <= self.now:
             raise TooLateToChange
-        visit.status, visit.until = "cancelled", self.now + TEN_MINUTES
+        self.holds = [hold for hold in self.holds if hold.covers != id]
+        visit.status, visit.until, visit.sequence = "cancelled", self.now + TEN_MINUTES, visit.sequence + 1
         if visit.slot.start - self.now >= SOON:
             self.holds.append(Visit(visit.owner, visit.slot, visit.end, visit.until, covers=id))
 
@@ -96,21 +101,64 @@ class Model:
         self.holds = [hold for hold in self.holds if hold.covers != id]
         if any(other.overlaps(visit.slot, visit.end) for other in self.taken()):
             raise UndoOver
-        visit.status, visit.until = "booked", None
+        visit.status, visit.until, visit.sequence = "booked", None, visit.sequence + 1
+
+    def move(self, id: int, slot: Slot) -> None:
+        visit, end = self.visits[id], self._end(slot)
+        if (visit.status, visit.slot) == ("booked", slot):
+            return
+        if visit.status == "cancelled":
+            raise AlreadyCancelled
+        if visit.slot.start <= self.now:
+            raise TooLateToChange
+        self._require_nothing_else(visit, slot, end)
+        blocking = (other for other in self.taken() if id not in (other.visit, other.covers))
+        self._take(visit.owner, slot, booking=True, taken=list(blocking))
+        self.holds = [hold for hold in self.holds if hold.covers != id]
+        if visit.slot.start - self.now >= SOON:
+            for start, until in _without((visit.slot.start, visit.end), (slot.start, end)):
+                kept = replace(visit.slot, start=start)
+                self.holds.append(Visit(visit.owner, kept, until, self.now + TEN_MINUTES, covers=id))
+        visit.earlier[visit.sequence] = (visit.slot, visit.end)
+        visit.slot, visit.end, visit.until, visit.sequence = slot, end, self.now + TEN_MINUTES, visit.sequence + 1
+
+    def undo_move(self, id: int) -> None:
+        visit = self.visits[id]
+        slot, end = visit.earlier.get(visit.sequence - 1, (None, None))
+        if slot is None or end is None or visit.status != "booked":
+            raise VisitChanged
+        if visit.until is None or visit.until <= self.now or min(slot.start, visit.slot.start) <= self.now:
+            raise UndoOver
+        self._require_nothing_else(visit, slot, end)
+        self.holds = [hold for hold in self.holds if hold.covers != id]
+        if any(other.overlaps(slot, end) for other in self.taken() if other.visit != id):
+            raise UndoOver
+        visit.slot, visit.end, visit.until, visit.sequence = slot, end, None, visit.sequence + 1
+
+    def _require_nothing_else(self, visit: Visit, slot: Slot, end: datetime) -> None:
+        others = [v for v in self.visits.values() if v.owner == visit.owner and v.status == "booked" and v is not visit]
+        if any(other.overlaps(slot, end) for other in others):
+            raise PatientBusy
 
     def undo_booking(self, id: int) -> None:
         visit = self.visits[id]
         if visit.status == "cancelled":
             raise AlreadyCancelled
+        if visit.sequence != 0:
+            raise VisitChanged
         if visit.until is None or visit.until <= self.now:
             raise UndoOver
-        visit.status, visit.until = "cancelled", None
+        visit.status, visit.until, visit.sequence = "cancelled", None, visit.sequence + 1
 
-    def _take(self, owner: int, slot: Slot, *, booking: bool) -> None:
+    def _take(self, owner: int, slot: Slot, *, booking: bool, taken: list[Visit] | None = None) -> None:
         end = self._end(slot)
-        others = [other for other in self.taken() if not self._makes_way(other, owner, slot, booking)]
+        others = [
+            other
+            for other in (self.taken() if taken is None else taken)
+            if not self._makes_way(other, owner, slot, booking)
+        ]
         was_held = booking and any(h.owner == owner and h.slot == slot and not h.covers for h in self.taken_holds())
-        too_soon = slot.start < self.now + (timedelta(0) if was_held else LEAD)
+        too_soon = slot.start < self.now + (timedelta(0) if was_held else DEFAULT.lead)
         if too_soon or any(other.overlaps(slot, end) for other in others):
             raise SlotTaken
         self._let_go(owner, slot, booking=booking)
@@ -128,6 +176,12 @@ class Model:
         return slot.start + self.length(slot)
 
 
+def _without(old: tuple[datetime, datetime], new: tuple[datetime, datetime]) -> list[tuple[datetime, datetime]]:
+    """What of a stretch of time lies outside of another."""
+    pieces = [(old[0], min(old[1], new[0])), (max(old[0], new[1]), old[1])]
+    return [(start, end) for start, end in pieces if start < end]
+
+
 class AnyOrder(RuleBasedStateMachine):
     """The same steps at the desk and in the model: the same answers, and the same time is taken."""
 
@@ -137,6 +191,7 @@ class AnyOrder(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.practice.now = at("08:00")
+        self.practice.sql("DELETE FROM earlier_versions")
         self.practice.sql("DELETE FROM appointments")
         self.practice.sql("DELETE FROM inbox")
         self.model = Model(
@@ -170,6 +225,18 @@ class AnyOrder(RuleBasedStateMachine):
     def cancel(self, data: st.DataObject) -> None:
         id, owner = self._some_visit(data)
         self._same(partial(owner.cancel, id), partial(self.model.cancel, id))
+
+    @precondition(lambda self: self.model.visits)
+    @rule(data=st.data(), start=starts, is_long=st.booleans())
+    def move(self, data: st.DataObject, start: str, is_long: bool) -> None:
+        (id, owner), slot = self._some_visit(data), self._slot(start, is_long)
+        self._same(partial(owner.move, id, slot), partial(self.model.move, id, slot))
+
+    @precondition(lambda self: self.model.visits)
+    @rule(data=st.data())
+    def undo_move(self, data: st.DataObject) -> None:
+        id, owner = self._some_visit(data)
+        self._same(partial(owner.undo_move, id), partial(self.model.undo_move, id))
 
     @precondition(lambda self: self.model.visits)
     @rule(data=st.data())

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from core.database import driver, transaction
 from core.errors import SlotTaken
 from core.scheduling import booking, slots
-from core.scheduling.slots import Found, Slot, Wanted
-from core.scheduling.wishes import DayRange, TimeRange, When
+from core.scheduling.reasons import Why
+from core.scheduling.slots import Found
+from core.scheduling.wishes import DayRange, Slot, TimeRange, Wanted, When
 from tests.factories import MONDAY, ZONE, Person, Practice, add_practitioner, at
 
 TUESDAY, WEDNESDAY = MONDAY + timedelta(days=1), MONDAY + timedelta(days=2)
@@ -119,7 +120,7 @@ class TestWhen:
 
     def test_nobody_free_is_an_empty_answer(self, practice: Practice) -> None:
         block(practice, practice.lee, "00:00", "00:00", MONDAY, days=100)
-        assert find(practice, practitioner=practice.lee) == Found((), exact=False)
+        assert find(practice, practitioner=practice.lee) == Found((), False, Why("time_off", practice.lee))
 
 
 class TestWhatIsTaken:

@@ -1,0 +1,119 @@
+"""Moving a visit: which one, to when. The new time is found and chosen as for a booking; choosing it is the move."""
+
+from datetime import timedelta
+
+from msgspec.structs import replace
+
+from bot.events import Facts, FindVisits, LookUpVisit, Moved, Purpose, Turn, VisitsFound
+from bot.flows import booking, changing, filling
+from bot.flows.wording import PERSON, first, label_of, moment, most_options, notice_of, reply, visit_facts, visit_values
+from bot.messages import Choice, Happened, MoveVisit, Reply, Say, Undo
+from bot.state import Draft, State
+from bot.understanding.meaning import Meaning
+from core.scheduling.visits import Visit
+from core.scheduling.wishes import DayRange, When
+
+
+def start(state: State, meaning: Meaning, facts: Facts) -> Turn:
+    """Find the visit that is meant. A time may say which one, or to when: where the words do not tell, the visits do."""
+    said = meaning.readings if meaning.when is None else (meaning.when,)
+    purpose: Purpose = "move" if meaning.moves_from is None else "move_to"
+    whens = tuple(map(changing.that_day, said)) if meaning.moves_from is None else meaning.moves_from
+    request = FindVisits(purpose, meaning.practitioners, meaning.patients, whens)
+    return Turn(replace(state, wish=_wish(meaning, facts)), request=request)
+
+
+def _wish(meaning: Meaning, facts: Facts) -> Draft:
+    """All that a message says of the new time."""
+    return filling.take_in(State(), replace(meaning, patients=(), same=False), facts).draft
+
+
+def correct_last(state: State, last: Undo, meaning: Meaning, facts: Facts) -> Turn:
+    """ "Actually make it 4": what was just booked or moved gets another time."""
+    return Turn(replace(state, wish=_wish(meaning, facts)), request=LookUpVisit("move", last.visit))
+
+
+def chosen(state: State, action: MoveVisit) -> Turn:
+    """A choice of the visit to move."""
+    wish = state.wish if "moving.which" in state.stack else Draft()
+    return Turn(
+        replace(changing.without_question(state), wish=wish), request=LookUpVisit("move", action.visit, action.sequence)
+    )
+
+
+def ask_which(state: State, _facts: Facts) -> Turn:
+    """The open question again."""
+    return Turn(state, request=FindVisits("which_to_move"))
+
+
+def hear_which(state: State, meaning: Meaning, facts: Facts) -> Turn | None:
+    """Which visit is meant, by its doctor, its patient or its time; or none of them."""
+    if meaning.practitioners or meaning.patients or meaning.when is not None or meaning.readings:
+        turn = start(state, meaning, facts)
+        if state.wish == Draft() or not isinstance(turn.request, FindVisits):
+            return turn
+        return Turn(state, request=replace(turn.request, purpose="move_to"))
+    if meaning.answer == "no":
+        return Turn(replace(changing.without_question(state), wish=Draft()), (reply("moving.kept"),))
+    return None
+
+
+def found(state: State, event: VisitsFound, facts: Facts) -> Turn:
+    """Go on with the visit that was meant, or ask which one is meant."""
+    if not event.visits:
+        return Turn(replace(changing.without_question(state), wish=Draft()), (reply("visits.none"),))
+    if event.purpose == "move" and event.as_described:
+        state = replace(state, wish=Draft())  # what was said told which visit, and not to when
+    if len(event.visits) == 1 and event.purpose != "which_to_move":
+        return begin(state, event.visits[0], facts)
+    label = label_of("choice.move_visit", event.visits)
+    options = [Choice(Say(label, visit_values(v, facts)), MoveVisit(v.id, v.sequence)) for v in event.visits]
+    question = reply("moving.which", {}, [*options[: most_options(state, facts)], PERSON])
+    stack = (*changing.without_question(state).stack[-1:], "moving.which")
+    return Turn(replace(state, stack=stack), (question,))
+
+
+def begin(state: State, visit: Visit, facts: Facts) -> Turn:
+    """From here on the talk is about this visit's new time; without a wish, about those after its own."""
+    draft = _draft(state.wish, visit, facts)
+    moving = replace(state, stack=(), draft=draft, trail=(), wish=Draft())
+    return first([reply("moving.from", visit_values(visit, facts))], booking.go_on(moving, facts))
+
+
+def _draft(wish: Draft, visit: Visit, facts: Facts) -> Draft:
+    """The visit as it is, but for what is wished to be different."""
+    slot = visit.slot
+    draft = replace(wish, whom="known", patient=visit.patient_id, moving=visit)
+    if wish == Draft():
+        draft = replace(draft, after=slot.start)
+    if wish.when is not None:
+        draft = replace(draft, when=_with_its_day(wish.when, visit, facts))
+    if not wish.practitioners and (wish.practitioner, wish.specialty) == (None, None):
+        draft = replace(draft, practitioner=slot.practitioner_id)
+    doctor = facts.directory.practitioner.get(draft.practitioner or 0)
+    if doctor is not None and wish.visit_type is None and slot.visit_type_id in doctor.visit_types:
+        draft = replace(draft, visit_type=slot.visit_type_id)
+    return draft
+
+
+def _with_its_day(wish: When, visit: Visit, facts: Facts) -> When:
+    """ "Make it 4" means the same day."""
+    if wish.days or wish.weekdays or wish.first_available or not (wish.at or wish.times):
+        return wish
+    day = moment(visit.slot, facts).local.date()
+    return replace(wish, days=(DayRange(day, day + timedelta(days=1)),))
+
+
+def moved(state: State, event: Moved, facts: Facts) -> Turn:
+    """Say when it is now and when it was, and that this can be undone."""
+    visit = event.visit
+    undo = Undo("moving", visit.id, visit.sequence)
+    values = visit_values(visit, facts)
+    rested = replace(state, stack=(), draft=Draft(), trail=(), last=visit.slot)
+    if event.already:
+        return Turn(rested, (reply("moving.already", values),))
+    key = "moving.can_undo" if event.keeps_time else "moving.can_undo_soon"
+    says = (Say("moving.moved", values | {"was": moment(event.was, facts)}), *notice_of(visit, facts), Say(key))
+    happened = Happened("moved", visit_facts(visit, facts))
+    choices = (Choice(Say("choice.undo"), undo, kind="change"),)
+    return Turn(replace(rested, undoable=undo), (Reply(says, choices, (happened,)),))

@@ -1,0 +1,79 @@
+"""What becomes of the rows of an import, and what an import knows while it works."""
+
+import difflib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+
+from sqlalchemy.orm import Session
+
+from core.crypto import Vault
+from core.exchange.files import Row
+from core.exchange.sheets import Kind
+from core.scheduling.locks import lock
+
+What = Literal["new", "changed", "unchanged", "refused", "noted"]
+Values = Mapping[str, Any]
+Taken = tuple[What, str]
+"""What became of a row, and what is to be said about it."""
+
+
+@dataclass(frozen=True)
+class Fate:
+    """What became of one row; `row` is its number in the file, 0 for what concerns the file as a whole."""
+
+    file: str
+    row: int
+    what: What
+    about: str = ""
+
+
+class Refused(Exception):
+    """A row cannot be taken in; the message says why and what is wanted."""
+
+
+@dataclass
+class Import:
+    """One import under way: what it works on, and what it has found."""
+
+    session: Session
+    vault: Vault
+    now: datetime
+    ids: dict[str, dict[str, int]] = field(default_factory=dict)  # of a table: external id to our own
+    fates: list[Fate] = field(default_factory=list)
+    _locked: bool = False
+
+    def known(self, kind: str, external_id: str, column: str) -> int:
+        """Our id of what a row points at; Refused where there is no such row."""
+        try:
+            return self.ids[kind][external_id]
+        except KeyError:
+            near = difflib.get_close_matches(external_id, self.ids.get(kind, {}), n=1)
+            hint = f"; did you mean “{near[0]}”?" if near else ""
+            raise Refused(f"{column}: there is no “{external_id}” among the {kind.replace('_', ' ')}{hint}") from None
+
+    def lock_schedules(self) -> None:
+        """Wait until all practitioners' time is ours to change: once, in the one order of locks, and as late as may be."""
+        if not self._locked:
+            lock(self.session, practitioners=self.ids["practitioners"].values())
+            self._locked = True
+
+
+def read_row(kind: Kind, row: Row) -> dict[str, Any]:
+    """The values of a row; Refused with everything that is wrong in it."""
+    values, wrong = {}, []
+    for column in kind.columns:
+        cell = row.cells.get(column.name, "")
+        if not cell:
+            values[column.name] = column.empty
+            if column.required:
+                wrong.append(f"{column.name} is empty")
+            continue
+        try:
+            values[column.name] = column.parse(cell)
+        except ValueError as error:
+            wrong.append(f"{column.name} is “{cell[:60]}”: it must be {error}")
+    if wrong:
+        raise Refused("; ".join(wrong))
+    return values

@@ -1,0 +1,149 @@
+"""Taking a clinic in from sheets: every row has a fate, bad ones stop nothing else, and what changed is changed by external id.
+
+All files are one transaction: a dry run is the real one rolled back, and a crash leaves the clinic as it was. Whoever takes or frees
+time waits for the practitioners' locks; the constraint on appointments decides what of the existing visits fits.
+"""
+
+import difflib
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import insert, select, text, update
+from sqlalchemy.orm import Session
+
+from core import clock
+from core.crypto import Vault
+from core.database import run
+from core.exchange import files, sheets
+from core.exchange.clinic import ROWS
+from core.exchange.fates import Fate, Import, Refused, read_row
+from core.exchange.files import Row, Sheet
+from core.exchange.hours import WHOLES
+from core.exchange.people import IN_BULK
+from core.exchange.sheets import Kind
+from core.people.organization import departments, locations, organization
+from core.people.practitioners import insurances, practitioners
+from core.scheduling import vocabulary
+from core.scheduling.visit_types import specialties, specialty_words, visit_types
+
+_KEY = 0x696D706F  # one import at a time
+_PATIENCE = "SET LOCAL lock_timeout = '300s'; SET LOCAL statement_timeout = '300s'"
+_WAIT = "SELECT pg_advisory_xact_lock(%(key)s)"
+
+
+def take_in(session: Session, vault: Vault, folder: Mapping[str, bytes]) -> list[Fate]:
+    """Take in the files of a folder, by name without ending; returns every row's fate. The caller commits, or rolls back."""
+    session.execute(text(_PATIENCE))
+    run(session, _WAIT, key=_KEY)
+    work = Import(session, vault, clock.now(session))
+    _remember_ids(work)
+    region = _region(session, folder)
+    kinds = {kind.name: kind for kind in sheets.kinds(region, work.now.date())}
+    for name in sorted(folder.keys() - kinds.keys()):
+        near = difflib.get_close_matches(name, kinds, n=1)
+        work.fates.append(Fate(name, 0, "refused", f"not a file of ours{f'; did you mean {near[0]}?' if near else ''}"))
+    for kind in kinds.values():
+        if kind.name in folder:
+            _take_file(work, kind, folder[kind.name])
+    session.execute(update(organization).values(directory_version=organization.c.directory_version + 1))
+    return work.fates
+
+
+def _region(session: Session, folder: Mapping[str, bytes]) -> str:
+    """The country whose phone numbers need no prefix: of the file, else of the clinic that is there."""
+    if "organization" in folder:
+        try:
+            rows = files.read(folder["organization"]).rows
+        except files.Unreadable:
+            rows = ()
+        if rows and "_" in rows[0].cells.get("locale", ""):
+            return rows[0].cells["locale"].rpartition("_")[2]
+    return str(session.execute(select(organization.c.locale)).scalar_one_or_none() or "en_US").rpartition("_")[2]
+
+
+def _remember_ids(work: Import) -> None:
+    tables = {
+        "locations": locations,
+        "departments": departments,
+        "insurances": insurances,
+        "visit_types": visit_types,
+        "practitioners": practitioners,
+    }
+    for name, table in tables.items():
+        rows = work.session.execute(select(table.c.external_id, table.c.id).where(table.c.external_id.is_not(None)))
+        work.ids[name] = {row.external_id: row.id for row in rows}
+    if not work.session.execute(select(specialties.c.code).limit(1)).first():
+        known = vocabulary.specialties("en")
+        work.session.execute(insert(specialties), [{"code": each.code, "label": each.label} for each in known])
+        work.session.execute(
+            insert(specialty_words),
+            [{"specialty": each.code, "language": "en", "words": list(each.words)} for each in known],
+        )
+    work.ids["specialties"] = {code: 0 for (code,) in work.session.execute(select(specialties.c.code))}
+
+
+# --- reading rows ----------------------------------------------------------------------------------------------------
+
+
+def _take_file(work: Import, kind: Kind, raw: bytes) -> None:
+    try:
+        sheet = files.read(raw)
+    except files.Unreadable as error:
+        work.fates.append(Fate(kind.name, 0, "refused", str(error)))
+        return
+    work.fates += [Fate(kind.name, 0, "noted", note) for note in sheet.notes]
+    missing = [column.name for column in kind.columns if column.required and column.name not in sheet.columns]
+    if missing:
+        work.fates.append(Fate(kind.name, 0, "refused", f"the column {', '.join(missing)} is missing"))
+        return
+    for name in sheet.columns:
+        if name and name not in kind.column:
+            near = difflib.get_close_matches(name, kind.column, n=1)
+            hint = f"; did you mean {near[0]}?" if near else ""
+            work.fates.append(Fate(kind.name, 0, "noted", f"the column {name} is unknown and left out{hint}"))
+    if kind.name in IN_BULK:
+        IN_BULK[kind.name](work, kind, sheet)
+    elif kind.whole_of:
+        _take_wholes(work, kind, sheet, kind.whole_of)
+    else:
+        _take_each(work, kind, sheet)
+
+
+def _take_each(work: Import, kind: Kind, sheet: Sheet) -> None:
+    seen: set[str] = set()
+    for row in sheet.rows:
+        try:
+            values = read_row(kind, row)
+            key = str(values.get("id", ""))
+            if key and key in seen:
+                raise Refused(f"id: “{key}” is there twice")
+            seen.add(key)
+            what, about = ROWS[kind.name](work, values)
+        except Refused as refused:
+            what, about = "refused", str(refused)
+        work.fates.append(Fate(kind.name, row.number, what, about))
+
+
+def _take_wholes(work: Import, kind: Kind, sheet: Sheet, owner: str) -> None:
+    """All rows of one owner together replace what the owner had; with a bad one among them the rest stays as it was."""
+    groups: dict[str, list[tuple[Row, dict[str, Any]]]] = {}
+    spoiled: set[str] = set()
+    for row in sheet.rows:
+        name = row.cells.get(owner, "")
+        try:
+            values = read_row(kind, row)
+            work.known(f"{owner}s", name, owner)
+            groups.setdefault(name, []).append((row, values))
+        except Refused as refused:
+            spoiled.add(name)
+            work.fates.append(Fate(kind.name, row.number, "refused", str(refused)))
+    for name, members in groups.items():
+        if name in spoiled:
+            left = f"left as it was, as another row of “{name}” is refused"
+            work.fates += [Fate(kind.name, row.number, "refused", left) for row, _ in members]
+            continue
+        try:
+            what, about = WHOLES[kind.name](work, work.ids[f"{owner}s"][name], [values for _, values in members])
+        except Refused as refused:
+            what, about = "refused", str(refused)
+        work.fates += [Fate(kind.name, row.number, what, about) for row, _ in members]

@@ -1,0 +1,144 @@
+"""Where settings come from: the environment and files, checked as a whole, with every problem in words."""
+
+import base64
+import contextlib
+import os
+import secrets
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, ValidationError
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from core.config import (
+    KEY_BYTES,
+    Settings,
+    SettingsError,
+    parse_database_url,
+    parse_keyring,
+    parse_origin,
+    parse_origins,
+)
+from core.keyring import Keyring
+
+
+def _must_be(what: str, *, secret: bool = False) -> Any:
+    """A field whose wrong value is explained as "NAME is "…": it must be `what`"; secrets are never shown."""
+    return Field(description=what, repr=not secret)
+
+
+_KEYS = f"id:key pairs separated by commas, newest first, each key {KEY_BYTES} random bytes in base64"
+Keys = Annotated[Keyring, NoDecode, PlainValidator(parse_keyring), _must_be(_KEYS, secret=True)]
+DatabaseUrl = Annotated[
+    str,
+    AfterValidator(parse_database_url),
+    _must_be("an address such as postgresql://user:password@host:5432/name", secret=True),
+]
+Origin = Annotated[
+    str, AfterValidator(parse_origin), _must_be("an address without a path, such as https://chat.example.org")
+]
+Origins = Annotated[
+    tuple[str, ...],
+    NoDecode,
+    PlainValidator(parse_origins),
+    _must_be("addresses without a path, separated by commas, such as https://www.example.org"),
+]
+Port = Annotated[int, Field(ge=1, le=65535), _must_be("a number between 1 and 65535")]
+Level = Annotated[
+    Literal["debug", "info", "warning", "error"],
+    BeforeValidator(str.lower),
+    _must_be("one of debug, info, warning, error"),
+]
+
+
+class _Sources(BaseSettings):
+    """Where settings come from: the environment, then files; an empty value is none, unknown names are ignored."""
+
+    model_config = SettingsConfigDict(
+        env_file_encoding="utf-8", env_ignore_empty=True, extra="ignore", frozen=True, validate_default=False
+    )
+
+
+class _Place(_Sources):
+    """What must be known before the keys can be found, unchecked."""
+
+    database_url: str = ""
+    var_dir: Path = Settings.var_dir
+
+
+class _Given(_Sources):
+    """Settings as they may be written."""
+
+    database_url: DatabaseUrl = Settings.database_url
+    master_keys: Keys
+    lookup_keys: Keys
+    var_dir: Path = Settings.var_dir
+    http_host: str = Settings.http_host
+    http_port: Port = Settings.http_port
+    workers: Annotated[int, Field(ge=1, le=64), _must_be("a number between 1 and 64")] = Settings.workers
+    log_level: Level = "info"
+    demo: Annotated[bool, _must_be("true or false")] = False
+    public_url: Origin = Settings.public_url
+    embed_origins: Origins = Settings.embed_origins
+    trusted_proxies: Annotated[int, Field(ge=0, le=10), _must_be("a number between 0 and 10")] = (
+        Settings.trusted_proxies
+    )
+
+
+def read(env_file: Path) -> Settings:
+    """The settings of this process, or SettingsError with everything that is wrong with them."""
+    try:
+        place = _Place(_env_file=env_file)
+        files, problems = _key_files(place)
+        given = _Given(_env_file=[*files, env_file])
+    except ValidationError as invalid:
+        # Without a DATABASE_URL keys are missing only where they could not be made, and that has been said.
+        problems += [_in_words(error) for error in invalid.errors() if place.database_url or error["type"] != "missing"]
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{getattr(error, 'filename', env_file)} cannot be read as text in UTF-8.") from None
+    if problems:
+        raise SettingsError("\n".join(problems))
+    return Settings(**{name: getattr(given, name) for name in _Given.model_fields})
+
+
+def _key_files(place: _Place) -> tuple[list[Path], list[str]]:
+    """The laptop's file of keys, where it is the one that counts; or what is wrong with its folder."""
+    if place.database_url:
+        return [], []
+    try:
+        return [_keys_file(place.var_dir)], []
+    except OSError as error:
+        return [], [f'VAR_DIR is "{place.var_dir}": it must be a folder that can be written ({error.strerror})']
+
+
+def _keys_file(var_dir: Path) -> Path:
+    """The keys of a laptop, made once. With a database elsewhere they must be given: a new machine's would not open it."""
+    path = var_dir / "keys.env"
+    if not path.exists():
+        var_dir.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile("w", dir=var_dir) as draft:  # readable by its owner only
+            draft.write("# Without these keys nobody can read the database: back them up with it.\n")
+            draft.writelines(f"{name}=k1:{_new_key()}\n" for name in ("MASTER_KEYS", "LOOKUP_KEYS"))
+            draft.flush()
+            os.fsync(draft.fileno())
+            with contextlib.suppress(FileExistsError):  # another process was first: its keys count
+                path.hardlink_to(draft.name)
+    return path
+
+
+def _new_key() -> str:
+    return base64.b64encode(secrets.token_bytes(KEY_BYTES)).decode()
+
+
+def _in_words(error: Mapping[str, Any]) -> str:
+    field = str(error["loc"][0])
+    about = _Given.model_fields[field]
+    name, wanted = field.upper(), about.description or "something else"
+    if error["type"] == "missing":
+        return f"{name} is missing: with a DATABASE_URL it must be {wanted}"
+    if not about.repr:
+        reason = error.get("ctx", {}).get("error", "not understood")
+        return f"{name} cannot be used ({reason}): it must be {wanted}"
+    return f'{name} is "{error["input"]}": it must be {wanted}'

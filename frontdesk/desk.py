@@ -1,0 +1,300 @@
+"""`frontdesk desk`: staff read conversations, take over, answer and hand back, in a terminal until the console comes.
+
+What changes a dialog goes through the inbox, like a patient's message: a turn decides under the conversation's lock who has it.
+"""
+
+import argparse
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import NamedTuple
+from uuid import uuid4
+
+from sqlalchemy import Engine
+from sqlalchemy.orm import Session
+
+from bot.events import HandedBack, StaffAct, StaffSaid, TookOver, pack_act
+from bot.messages import by_digit, unpack_choices, unpack_payload
+from bot.texts import say, say_all
+from channels import Channel
+from core import clock
+from core.compliance import audit
+from core.config import Settings
+from core.crypto import Vault
+from core.database import open_engine, transaction
+from core.messaging import conversations, handoffs, inbox, outbox
+from core.messaging.conversations import Open
+from core.messaging.waking import Bell
+from core.people import patients, staff
+from core.people.staff import Member
+from core.scheduling import directory
+from frontdesk.chat import lines
+from frontdesk.errors import CannotRun
+from frontdesk.moving_in import require_clinic, require_keys
+from frontdesk.worker import Worker
+
+MOST_WAITING, MOST_LATELY, MOST_LINES = 50, 10, 60
+LONGEST = 2_000  # characters of an answer
+PATIENCE = 10  # seconds until an act must have had its turn
+COURTESY = (
+    0.5  # seconds in which a worker may be faster than we: staff are not to wait while their desk answers everybody
+)
+
+_WHY = {
+    "asked": "asked for a person",
+    "not_understood": "was not understood",
+    "emergency": "may be an emergency",
+    "aside": "a message could not be answered",
+}
+
+
+class Unclear(Exception):
+    """What was typed cannot be done; the sentence says what to do instead."""
+
+
+@dataclass
+class Desk:
+    """One member of staff at a terminal. `current` is the conversation that was read or taken last."""
+
+    engine: Engine
+    vault: Vault
+    me: Member
+    bell: Bell | None = None
+    current: int | None = None
+    worker: Worker = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.worker = Worker(self.engine, self.vault, self.bell)
+
+    def do(self, line: str) -> str:
+        """Do what a line says; returns what to show."""
+        word, _, rest = line.strip().partition(" ")
+        if not word:
+            return ""
+        command = COMMANDS.get(word.casefold())
+        if command is None:
+            return f"There is no “{word}” here. `help` shows what there is."
+        try:
+            return command.do(self, rest.strip())
+        except Unclear as unclear:
+            return str(unclear)
+
+    # --- looking -----------------------------------------------------------------------------------------------------
+
+    def list(self, _rest: str) -> str:
+        with transaction(self.engine) as session:
+            waiting = handoffs.waiting(session, MOST_WAITING)
+            lately = conversations.lately(session, MOST_LATELY)
+            names, show = staff.every(session, self.vault), _clock_of(session)
+        called = [
+            f"{each.conversation_id:>6}  {', '.join(_WHY[reason] for reason in each.reasons)}, since {show(each.since)}"
+            f"{self._has(names, each.staff_id)}"
+            for each in waiting
+        ]
+        active = [
+            f"{each.conversation_id:>6}  wrote last {show(each.at)}{self._has(names, each.staff_id)}" for each in lately
+        ]
+        return "\n".join(
+            [
+                "Waiting for a person:",
+                *(called or ["        nobody"]),
+                "Lately active:",
+                *(active or ["        nobody"]),
+            ]
+        )
+
+    def read(self, rest: str) -> str:
+        with transaction(self.engine) as session:
+            chat = self._open(session, rest)
+            audit.record(session, self.me.actor, "conversation.read", "conversations", chat.id)
+            head = f"Conversation {chat.id}{self._who(session, chat)}{self._has(self._names(session), chat.staff_id)}"
+            spoken = [*_spoken(session, chat, self.worker.channels)] or ["Nothing was said here lately."]
+            return "\n".join([head, *spoken])
+
+    def close(self, rest: str) -> str:
+        with transaction(self.engine) as session:
+            chat = self._open(session, rest)
+            closed = handoffs.close(session, chat.id, self.me.actor, clock.now(session))
+        return f"Conversation {chat.id} no longer waits." if closed else f"Conversation {chat.id} did not wait."
+
+    # --- taking part -------------------------------------------------------------------------------------------------
+
+    def take(self, rest: str) -> str:
+        anyway = rest.endswith("anyway")
+        chat, heard = self._tell(rest.removesuffix("anyway"), TookOver(self.me.name, anyway))
+        if heard or chat.staff_id == self.me.id:
+            return (
+                f"Conversation {chat.id} is yours: the bot is silent. `say …` answers, `back` hands it back to the bot."
+            )
+        return f"{self._owner(chat)} has conversation {chat.id}. `take {chat.id} anyway` takes it over from them."
+
+    def say(self, rest: str) -> str:
+        text = rest.encode(errors="replace").decode()
+        if not text:
+            raise Unclear("Write what the patient is to read: `say Good morning, how can I help?`")
+        if len(text) > LONGEST:
+            raise Unclear(f"That is {len(text)} characters long; {LONGEST} is the most that goes into one message.")
+        chat, heard = self._tell("", StaffSaid(self.me.name, text))
+        if heard:
+            return f"Said in conversation {chat.id}."
+        return f"Not said: {self._owner(chat)} has conversation {chat.id}. `take {chat.id} anyway` takes it over from them."
+
+    def back(self, rest: str) -> str:
+        chat, heard = self._tell(rest, HandedBack())
+        if heard:
+            return f"The bot answers in conversation {chat.id} again."
+        return f"Nothing to hand back: {self._owner(chat)} has conversation {chat.id}."
+
+    def _tell(self, rest: str, act: StaffAct) -> tuple[Open, bool]:
+        """Let the dialog know; returns the conversation afterwards, and whether the patient was told something."""
+        with transaction(self.engine) as session:
+            chat = self._open(session, rest)
+            body = chat.key.seal("inbox.body", chat.id, pack_act(act))
+            told = inbox.tell(session, chat.id, self.me.id, uuid4().hex, body)
+        self._have_answered(told)
+        with transaction(self.engine) as session:
+            return self._open(session, str(chat.id)), outbox.followed(session, told)
+
+    def _have_answered(self, message: int) -> None:
+        """Wake the workers; where there are none, be one."""
+        began = time.monotonic()
+        if self.bell is not None:
+            self.bell.ring("inbox")
+        while True:
+            waited = time.monotonic() - began
+            if self.bell is None or waited > COURTESY:
+                self.worker.answer_waiting()
+            with transaction(self.engine) as session:
+                if inbox.is_answered(session, message):
+                    return
+            if waited > PATIENCE:
+                raise Unclear("That waits for its turn: the conversation is busy. `read` shows how it stands.")
+            time.sleep(0.02)
+
+    # --- names -------------------------------------------------------------------------------------------------------
+
+    def _open(self, session: Session, rest: str) -> Open:
+        """The conversation that is meant: by number, or the current one."""
+        number = rest.strip() or str(self.current or "")
+        if not number:
+            raise Unclear("Which conversation? Write its number, as in `read 17`; `list` shows them.")
+        known = number.isascii() and number.isdigit() and len(number) < 19
+        chat = conversations.open_(session, self.vault, int(number)) if known else None
+        if chat is None:
+            raise Unclear(f"There is no conversation {number}. `list` shows those that wait.")
+        self.current = chat.id
+        return chat
+
+    def _who(self, session: Session, chat: Open) -> str:
+        """The patients that a conversation speaks for; reading them is written down."""
+        address = inbox.address_of(session, chat.id)
+        known = () if address is None else patients.known_at(session, self.vault, address.id, self.me.actor)
+        return ", " + (", ".join(patient.name for patient in known) or "nobody we know yet")
+
+    def _names(self, session: Session) -> dict[int, Member]:
+        return staff.every(session, self.vault)
+
+    def _has(self, names: dict[int, Member], staff_id: int | None) -> str:
+        if staff_id is None:
+            return ""
+        return "; you have it" if staff_id == self.me.id else f"; {names[staff_id].name} has it"
+
+    def _owner(self, chat: Open) -> str:
+        if chat.staff_id is None:
+            return "nobody"
+        with transaction(self.engine) as session:
+            return self._names(session)[chat.staff_id].name
+
+
+def _clock_of(session: Session) -> Callable[[datetime], str]:
+    """Instants by the clinic's wall clock."""
+    zone = directory.load(session).zone
+    return lambda at: f"{at.astimezone(zone):%Y-%m-%d %H:%M}"
+
+
+def _spoken(session: Session, chat: Open, channels: Mapping[str, Channel]) -> Iterator[str]:
+    """Both sides of a conversation."""
+    clinic, show = directory.load(session), _clock_of(session)
+    for line in outbox.all_said(session, chat.id, MOST_LINES):
+        if line.channel is None:
+            reply = unpack_payload(chat.key.open("outbox.payload", chat.id, line.body)).reply
+            labels = " ".join(f"[{say(choice.label, 'en', clinic)}]" for choice in reply.choices)
+            text = "\n".join(filter(None, [say_all(reply.says, "en", clinic), labels]))
+        else:
+            text = _written(session, chat, channels[line.channel], line.body)
+        first, *more = [part for part in text.split("\n") if part] or [""]
+        yield f"{show(line.at)}  {'patient' if line.channel else 'clinic '}  {first}"
+        yield from (" " * 27 + part for part in more)
+
+
+def _written(session: Session, chat: Open, channel: Channel, body: bytes) -> str:
+    """What the patient wrote, or the label of what they tapped."""
+    inbound = channel.decode(chat.key.open("inbox.body", chat.id, body))
+    if inbound.token is None:
+        return inbound.text
+    prompt = outbox.prompt(session, chat.id, inbound.token)
+    choices = unpack_choices(chat.key.open("prompts.choices", chat.id, prompt.choices)) if prompt else ()
+    choice = by_digit(choices).get(inbound.number or 0)
+    return "[a button]" if choice is None else f"[{say(choice.label, 'en', directory.load(session))}]"
+
+
+# --- the commands ----------------------------------------------------------------------------------------------------
+
+
+class Command(NamedTuple):
+    """What staff may type."""
+
+    usage: str
+    help: str
+    do: Callable[[Desk, str], str]
+
+
+def _help(_desk: Desk, _rest: str) -> str:
+    return "\n".join(f"  {command.usage:<18} {command.help}" for command in COMMANDS.values())
+
+
+COMMANDS = {
+    "list": Command("list", "who waits for a person, and who wrote lately", Desk.list),
+    "read": Command("read [17]", "both sides of a conversation; without a number, the one you were at", Desk.read),
+    "take": Command("take [17]", "take over: from now on you answer, and the bot is silent", Desk.take),
+    "say": Command("say WORDS", "answer in the conversation you are at", Desk.say),
+    "back": Command("back [17]", "hand back: the bot goes on, and whoever waited no longer does", Desk.back),
+    "close": Command("close [17]", "nothing to do there: it no longer waits", Desk.close),
+    "help": Command("help", "this list; Ctrl-D leaves", _help),
+}
+
+
+def run(options: argparse.Namespace, settings: Settings) -> None:
+    """Serve one member of staff until the script or the input ends."""
+    require_clinic(settings.database_url)
+    require_keys(settings.database_url, settings)
+    engine, bell = open_engine(settings.database_url, pool_size=4), Bell(settings.database_url)
+    try:
+        desk = Desk(engine, settings.vault, _member(engine, settings.vault, options.name), bell)
+        typed = options.script is None and sys.stdin.isatty()
+        if typed:
+            print(f"Good to see you, {desk.me.name}. `help` shows what you can do; Ctrl-D leaves.")
+            print(desk.do("list"))
+        for line in lines(options.script, "desk> "):
+            if not typed:
+                print(f"desk> {line}")
+            print(desk.do(line), flush=True)
+        if typed:
+            print()  # after Ctrl-D the shell's prompt begins a line of its own
+    finally:
+        bell.close()
+        engine.dispose()
+
+
+def _member(engine: Engine, vault: Vault, name: str) -> Member:
+    """Who sits there; somebody who never did is welcomed as a receptionist."""
+    name = " ".join(name.split())
+    if not name.isprintable() or not 0 < len(name) <= 80:
+        raise CannotRun("--as needs a name of up to 80 characters, as patients are to read it.")
+    with transaction(engine) as session:
+        known = staff.called(session, vault, name)
+        if known is None:
+            print(f"{name} is new here, and is now among the staff.")
+        return known or staff.add(session, vault, name, "receptionist")

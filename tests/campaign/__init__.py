@@ -1,0 +1,1 @@
+"""Proofs that need real processes and take their time: what is killed, cut off or slow. Not shipped."""

@@ -1,0 +1,15 @@
+"""The small version; `make stress` is the full one."""
+
+from pathlib import Path
+
+from tests.campaign.stress import Load, stress
+from tests.factories import Practice
+
+
+def test_four_senders_with_a_slow_vendor_deliver_in_order_one_at_a_time_and_nothing_twice(
+    practice: Practice, tmp_path: Path
+) -> None:
+    outcome = stress(practice, Load(chats=30, messages=5, workers=2, senders=2), tmp_path / "ledger")
+    print(outcome.as_table())
+    assert outcome.broken == ()
+    assert outcome.statuses == {"sent": 149, "unknown": 1}
