@@ -7,8 +7,6 @@ from functools import cached_property
 from secrets import token_urlsafe
 from typing import Any
 
-from sqlalchemy.orm import Session
-
 from bot import dialog
 from bot import state as states
 from bot.events import (
@@ -55,6 +53,7 @@ from bot.understanding.meaning import Context
 from core import failpoints
 from core.compliance import audit
 from core.crypto import Vault
+from core.database import Session
 from core.errors import (
     AlreadyCancelled,
     NoSuchVisit,
@@ -182,12 +181,7 @@ def _event(answering: Answering, state: State, inbound: Inbound | None) -> Event
         return unpack_act(turn.body) if is_staff else _from_clock(turn.message.external_id)
     if inbound.token is not None:
         return _tapped(answering, inbound.token, inbound.number or 0)
-    address_id = answering.address_id
-    assert address_id is not None
-    prompt = outbox.newest_prompt(
-        answering.session, turn.conversation_id, address_id, turn.message.received_at, turn.now
-    )
-    choices = unpack_choices(turn.opened("prompts.choices", prompt.choices)) if prompt else ()
+    choices = () if turn.choices is None else unpack_choices(turn.choices)
     directory = answering.directory
     context = Context(
         reference=turn.now.astimezone(directory.zone).replace(tzinfo=None),
@@ -384,32 +378,24 @@ _PERFORM: dict[type, Callable[[Answering, Any], Event]] = {
 def _write(answering: Answering, said: Turn, owner: int | None) -> None:
     """Replies, state, and the message done."""
     session, turn, state = answering.session, answering.turn, said.state
-    seq = turn.seq
     for reason in dict.fromkeys(said.handoffs):
         handoffs.hand_over(session, turn.conversation_id, reason, turn.now)
-    if answering.address_id is not None:
-        for reply in _joined(said.replies):
-            seq += 1
-            owe(session, turn, answering.address_id, seq, reply, state.language)
-    conversations.finish(session, turn, states.pack(state), seq, owner)
+    replies = () if answering.address_id is None else _joined(said.replies)
+    owed = [outgoing(turn, seq, reply, state.language) for seq, reply in enumerate(replies, turn.seq + 1)]
+    conversations.finish(session, turn, states.pack(state), owner, answering.address_id, owed)
 
 
-def owe(session: Session, turn: conversations.Turn, address_id: int, seq: int, reply: Reply, language: str) -> None:
-    """Put a reply into the outbox, with a prompt where there is something to choose."""
+def outgoing(turn: conversations.Turn, seq: int, reply: Reply, language: str) -> outbox.Message:
+    """A reply as it goes into the outbox, with a prompt where there is something to choose."""
     if not reply.choices:
-        payload = turn.sealed("outbox.payload", pack(Payload(reply, language)))
-        outbox.owe(session, turn.conversation_id, address_id, seq, payload)
-        return
+        return outbox.Message(seq, turn.sealed("outbox.payload", pack(Payload(reply, language))))
     token = token_urlsafe(9)
-    outbox.ask(
-        session,
-        turn.conversation_id,
-        address_id,
+    return outbox.Message(
         seq,
         turn.sealed("outbox.payload", pack(Payload(reply, language, token))),
-        token=token,
-        choices=turn.sealed("prompts.choices", pack(reply.choices)),
-        expires_at=turn.now + PROMPT_LIFE,
+        token,
+        turn.sealed("prompts.choices", pack(reply.choices)),
+        turn.now + PROMPT_LIFE,
     )
 
 

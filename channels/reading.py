@@ -5,11 +5,11 @@ from datetime import datetime
 from typing import Literal
 
 import msgspec
-from sqlalchemy.orm import Session
 
 from bot.messages import Inbound, Payload, unpack_payload
 from core.crypto import Vault
-from core.messaging import inbox, outbox
+from core.database import Session
+from core.messaging import inbox, readers
 from core.messaging.inbox import Home, Sender
 
 
@@ -29,6 +29,7 @@ class Line:
     speaker: Literal["patient", "clinic"]
     id: str
     at: datetime
+    directory_version: int  # with which it is worded
     written: Written | None = None
     payload: Payload | None = None
 
@@ -51,20 +52,31 @@ def decode(body: bytes) -> Inbound:
 def store(session: Session, vault: Vault, sender: Sender, message_id: str, written: Written, seen: int) -> Home:
     """Keep a message, once; everything up to number `seen` has been shown before it was written."""
     home = inbox.home(session, vault, sender)
-    if seen:
-        outbox.seen(session, home.address_id, seen)
-    inbox.store(session, home, sender, f"{home.address_id}:{message_id}", msgspec.json.encode(written))
+    keep(session, home, sender, message_id, written, seen)
     return home
+
+
+def keep(session: Session, home: Home, sender: Sender, message_id: str, written: Written, seen: int) -> bool:
+    """`store` for whoever has looked up the home before; false for a repeat."""
+    body = msgspec.json.encode(written)
+    return readers.store(session, home, sender, f"{home.address_id}:{message_id}", body, seen)
 
 
 def said(session: Session, home: Home, after: int) -> list[Line]:
     """What both sides said after number `after`."""
-    return [_line(home, row) for row in outbox.said(session, home.conversation_id, home.address_id, after)]
+    return [_line(home, row) for row in readers.said(session, home.conversation_id, home.address_id, after)]
 
 
-def _line(home: Home, row: outbox.Said) -> Line:
+def _line(home: Home, row: readers.Said) -> Line:
     if row.speaker == "patient":
         body = home.key.open("inbox.body", home.conversation_id, row.body)
-        return Line(row.seq, "patient", row.external_id.partition(":")[2], row.at, written=_WRITTEN.decode(body))
+        return Line(
+            row.seq,
+            "patient",
+            row.external_id.partition(":")[2],
+            row.at,
+            row.directory_version,
+            written=_WRITTEN.decode(body),
+        )
     payload = unpack_payload(home.key.open("outbox.payload", home.conversation_id, row.body))
-    return Line(row.seq, "clinic", str(row.id), row.at, payload=payload)
+    return Line(row.seq, "clinic", str(row.id), row.at, row.directory_version, payload=payload)

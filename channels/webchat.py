@@ -17,9 +17,9 @@ from channels.rendering import Button, with_buttons
 from core import failpoints
 from core.config import Settings
 from core.crypto import Vault
-from core.database import UNAVAILABLE, at_once, open_engine, run, transaction
-from core.messaging import inbox, outbox
-from core.messaging.inbox import Sender
+from core.database import UNAVAILABLE, Session, at_once, open_engine, run, transaction
+from core.messaging import inbox, readers
+from core.messaging.inbox import Home, Sender
 from core.messaging.waking import Bell, Ear
 from core.people import personas
 from core.people.personas import Persona
@@ -72,42 +72,65 @@ class WebChat:
         self._directory = directory.Cached()
         self._waiting_room = _WaitingRoom(engine, ear)
 
-    def receive(
-        self, visitor: str, message_id: str, *, text: str | None, choice: str | None, label: str | None, seen: int
-    ) -> None:
-        """Keep a message in the inbox, once per `message_id`; what came up to `seen` was shown before it was written."""
-        with transaction(self._engine) as session:
-            reading.store(session, self._vault, _sender(visitor), message_id, Written(text, choice, label), seen)
-            failpoints.reach("inbox.before_commit")
+    def take(
+        self,
+        visitor: str,
+        message_id: str,
+        *,
+        text: str | None,
+        choice: str | None,
+        label: str | None,
+        seen: int,
+        patience: float,
+    ) -> Log:
+        """Keep a message in the inbox, once per `message_id`; what came up to `seen` was shown before it was written.
+
+        Returns the chat after number `seen`, with the answer if that comes within `patience` seconds.
+        """
+        heard = self._ear.rings
+        home = self._home(visitor)
+        with at_once(self._engine) as session:
+            written = Written(text, choice, label)
+            is_new = reading.keep(session, home, _sender(visitor), message_id, written, seen)
         failpoints.reach("inbox.after_commit")
         self._bell.ring("inbox")
+        self._waiting_room.wait(home.conversation_id, heard if is_new else None, patience)
+        with at_once(self._engine) as session:
+            return self._log(session, home, seen)
 
     def poll(self, visitor: str, after: int) -> Log:
         """The chat after number `after`, all before which has been shown. Mostly there is nothing, and one question says so."""
         with at_once(self._engine) as session:
-            has_news = outbox.has_news(session, self._vault, _sender(visitor), after)
+            has_news = readers.has_news(session, self._vault, _sender(visitor), after)
         return self.log(visitor, after, settle=True) if has_news else Log((), after, waiting=False)
 
     def log(self, visitor: str, after: int, *, settle: bool) -> Log:
         """The chat after number `after`; `settle` notes that everything up to there has been shown."""
-        with transaction(self._engine) as session:
+        with at_once(self._engine) as session:
             home = inbox.find_home(session, self._vault, _sender(visitor))
             if home is None:
                 return Log((), after, waiting=False)
             if settle and after:
-                outbox.seen(session, home.address_id, after)
-            clinic = self._directory.current(session)
-            lines = tuple(_shown(line, clinic) for line in reading.said(session, home, after))
-        cursor = max((line.seq for line in lines if line.seq is not None), default=after)
-        return Log(lines, cursor, waiting=any(line.seq is None for line in lines))
+                readers.seen(session, home.address_id, after)
+            return self._log(session, home, after)
 
-    def wait(self, visitor: str, after: int, seconds: float) -> Log:
-        """The chat after number `after`, once nothing waits for an answer any more, or when the time is up."""
+    def _home(self, visitor: str) -> Home:
+        """Where this visitor's conversation lives; most have been here before."""
         with at_once(self._engine) as session:
             home = inbox.find_home(session, self._vault, _sender(visitor))
         if home is not None:
-            self._waiting_room.wait(home.conversation_id, seconds)
-        return self.log(visitor, after, settle=False)
+            return home
+        with transaction(self._engine) as session:
+            return inbox.home(session, self._vault, _sender(visitor))
+
+    def _log(self, session: Session, home: Home, after: int) -> Log:
+        said = reading.said(session, home, after)
+        if not said:
+            return Log((), after, waiting=False)
+        clinic = self._directory.current(session, said[-1].directory_version)
+        lines = tuple(_shown(line, clinic) for line in said)
+        cursor = max((line.seq for line in lines if line.seq is not None), default=after)
+        return Log(lines, cursor, waiting=any(line.seq is None for line in lines))
 
     def personas(self) -> tuple[Persona, ...]:
         """Whom a visitor may play; nobody outside of the demo clinic."""
@@ -149,20 +172,29 @@ class _WaitingRoom:
         self._inside: Counter[int] = Counter()  # conversations, and how many wait for each
         self._asked = (-1, frozenset[int](), frozenset[int]())  # after which ring, for whom, and who is unanswered
 
-    def wait(self, conversation_id: int, seconds: float) -> None:
-        """Return once nothing in this conversation waits for an answer, or when the time is up."""
+    def wait(self, conversation_id: int, heard: int | None, seconds: float) -> None:
+        """Return once nothing in this conversation waits for an answer, or when the time is up.
+
+        One looks first after a bell that was not `heard` yet; at once where that is None.
+        """
         deadline = time.monotonic() + seconds
         with self._lock:
             self._inside[conversation_id] += 1
         try:
-            while self._is_unanswered(heard := self._ear.rings, conversation_id):
-                if (left := deadline - time.monotonic()) <= 0:
+            while heard is None or self._has_rung(heard, deadline - time.monotonic()):
+                heard = self._ear.rings
+                if not self._is_unanswered(heard, conversation_id):
                     return
-                self._ear.wait(heard, left)
         finally:
             with self._lock:
                 self._inside[conversation_id] -= 1
                 self._inside += Counter()  # forgets those whom nobody waits for
+
+    def _has_rung(self, heard: int, seconds: float) -> bool:
+        """Whether a bell came after `heard`, within some seconds."""
+        if seconds > 0:
+            self._ear.wait(heard, seconds)
+        return self._ear.rings != heard and seconds > 0
 
     def _is_unanswered(self, heard: int, conversation_id: int) -> bool:
         with self._lock:

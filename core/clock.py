@@ -6,9 +6,8 @@ Tests, the demo and replays set the offset. Leases do not use it: they follow th
 from datetime import UTC, datetime
 
 from sqlalchemy import CheckConstraint, Column, Interval, SmallInteger, Table, text
-from sqlalchemy.orm import Session
 
-from core.database import metadata
+from core.database import Session, metadata
 
 clock = Table(
     "clock",

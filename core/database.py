@@ -7,13 +7,15 @@ from typing import Any
 
 import psycopg
 from psycopg.rows import namedtuple_row
-from sqlalchemy import Engine, MetaData, create_engine, make_url
+from sqlalchemy import Connection, Engine, MetaData, create_engine, make_url
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from sqlalchemy.orm import Session
 
 UNAVAILABLE = (psycopg.OperationalError, OperationalError, PoolTimeout)
 """What is raised while the database is away or has no connection left: wait, and try again."""
+
+Session = Connection
+"""A transaction at work, as SQLAlchemy manages it. Nothing here is an object of its ORM; whoever wants one opens it on this."""
 
 metadata = MetaData(
     naming_convention={
@@ -60,23 +62,20 @@ def open_engine(url: str, *, pool_size: int = 5) -> Engine:
 @contextmanager
 def transaction(engine: Engine) -> Iterator[Session]:
     """A session that commits at the end or rolls back. Entry points open it; functions below never commit."""
-    with Session(engine, expire_on_commit=False) as session, session.begin():
+    with engine.begin() as session:
         yield session
 
 
 @contextmanager
 def at_once(engine: Engine) -> Iterator[Session]:
     """A session in which every statement is committed by itself: for one that stands alone, a round trip in place of three."""
-    with (
-        engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection,
-        Session(connection, expire_on_commit=False) as session,
-    ):
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as session:
         yield session
 
 
 def driver(session: Session) -> psycopg.Connection[Any]:
     """The psycopg connection of this session's transaction."""
-    connection: psycopg.Connection[Any] = session.connection().connection.driver_connection  # type: ignore[assignment]
+    connection: psycopg.Connection[Any] = session.connection.driver_connection  # type: ignore[assignment]
     return connection
 
 

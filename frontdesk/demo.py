@@ -5,7 +5,6 @@ from datetime import date, time, timedelta
 from typing import Any
 
 from sqlalchemy import Engine, insert, select, text
-from sqlalchemy.orm import Session
 
 from channels import terminal
 from channels.rendering import BUTTONS, NUMBERS
@@ -13,7 +12,7 @@ from core import clock
 from core.compliance.audit import SETUP
 from core.config import Settings
 from core.crypto import Vault
-from core.database import open_engine, run, transaction
+from core.database import Session, open_engine, run, transaction
 from core.messaging import inbox
 from core.messaging.inbox import Sender
 from core.people import identities, patients

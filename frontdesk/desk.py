@@ -13,7 +13,6 @@ from typing import NamedTuple
 from uuid import uuid4
 
 from sqlalchemy import Engine
-from sqlalchemy.orm import Session
 
 from bot.events import HandedBack, StaffAct, StaffSaid, TookOver, pack_act
 from bot.messages import by_digit, unpack_choices, unpack_payload
@@ -23,7 +22,7 @@ from core import clock
 from core.compliance import audit
 from core.config import Settings
 from core.crypto import Vault
-from core.database import open_engine, transaction
+from core.database import Session, open_engine, transaction
 from core.messaging import conversations, handoffs, inbox, outbox
 from core.messaging.conversations import Open
 from core.messaging.waking import Bell

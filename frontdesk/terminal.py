@@ -14,7 +14,7 @@ from channels.reading import Written
 from channels.rendering import RENDER, Rendered
 from core.crypto import Vault
 from core.database import transaction
-from core.messaging import inbox, outbox
+from core.messaging import inbox, readers
 from core.messaging.inbox import Sender
 from frontdesk.ticks import TICKS, tick
 from frontdesk.worker import Worker
@@ -96,7 +96,7 @@ class Terminal:
             time.sleep(0.02)
         self.seen = max((line.seq or 0 for line in lines), default=self.seen)
         with transaction(self.engine) as session:
-            outbox.seen(session, home.address_id, self.seen)
+            readers.seen(session, home.address_id, self.seen)
             clinic = self.worker.directory.current(session)
         answers = [
             Answer(line.payload, RENDER[self.account](line.payload, clinic))

@@ -9,12 +9,11 @@ from pathlib import Path
 import psycopg
 from apscheduler.schedulers.background import BackgroundScheduler
 from sqlalchemy import Engine
-from sqlalchemy.orm import Session
 
 from core import clock, failpoints, logs
 from core.compliance import retention, seals
 from core.crypto import Vault
-from core.database import UNAVAILABLE, scalar, transaction
+from core.database import UNAVAILABLE, Session, scalar, transaction
 from core.messaging import outbox
 from core.messaging.waking import Bell
 from core.scheduling import booking

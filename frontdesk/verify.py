@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import msgspec
-from sqlalchemy.orm import Session
 
 from bot import state as states
 from channels import CHANNELS
@@ -20,7 +19,7 @@ from channels.delivery import MOST_ATTEMPTS
 from core.compliance import seals
 from core.compliance.seals import Noted, Seal
 from core.crypto import Unreadable, Vault
-from core.database import run, scalar
+from core.database import Session, run, scalar
 from frontdesk.errors import CannotRun
 
 STUCK = timedelta(seconds=60)  # a message may wait as long as a lease and a recovery take

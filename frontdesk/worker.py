@@ -13,16 +13,15 @@ from datetime import timedelta
 
 import psycopg
 from sqlalchemy import Engine
-from sqlalchemy.orm import Session
 
 from bot.messages import Happened, Inbound, Manner, Reply, Say
-from bot.turn import Answering, answer, owe
+from bot.turn import Answering, answer, outgoing
 from bot.understanding import warm_up
 from channels import CHANNELS, Channel
 from core import failpoints, logs
 from core.config import Settings
 from core.crypto import Vault
-from core.database import IDLE_LIMIT, UNAVAILABLE, at_once, open_engine, transaction
+from core.database import IDLE_LIMIT, UNAVAILABLE, Session, at_once, open_engine, transaction
 from core.messaging import conversations, handoffs, inbox
 from core.messaging.conversations import Claim, Turn
 from core.messaging.waking import Bell, bell_and_ear
@@ -139,7 +138,7 @@ class Worker:
         answering = self._answering(session, turn)
         if answering.manner.is_demo and not self.answers_for_demo:
             _log.warning("demo_is_silent", conversation_id=turn.conversation_id, reason="a real channel needs --demo")
-            conversations.finish(session, turn, None, turn.seq, turn.staff_id)
+            conversations.finish(session, turn, None, turn.staff_id)
             return
         answer(answering, self._decoded(turn))
 
@@ -179,15 +178,12 @@ class Worker:
             turn = conversations.lock(session, self.vault, claim)
             if turn is None:
                 return None
-            message = turn.message
-            _log.error("put_aside", conversation_id=claim.conversation_id, inbox_id=message.id)
-            seq = turn.seq
+            at = turn.message.address
+            _log.error("put_aside", conversation_id=claim.conversation_id, inbox_id=turn.message.id)
             handoffs.hand_over(session, turn.conversation_id, "aside", turn.now)
-            if message.address is not None:
-                seq += 1
-                told = Reply((Say("error.aside"),), (), (Happened("handed_over", {"reason": "aside"}),))
-                owe(session, turn, message.address.id, seq, told, "en")
-            conversations.finish(session, turn, None, seq, turn.staff_id, aside=True)
+            told = Reply((Say("error.aside"),), (), (Happened("handed_over", {"reason": "aside"}),))
+            owed = [] if at is None else [outgoing(turn, turn.seq + 1, told, "en")]
+            conversations.finish(session, turn, None, turn.staff_id, None if at is None else at.id, owed, aside=True)
         return turn
 
 

@@ -11,7 +11,6 @@ from uuid import uuid4
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import Engine, Table, insert
-from sqlalchemy.orm import Session
 
 from bot.messages import Action, Choice, Payload, Pick, Reply, Say, pack, unpack_payload
 from channels import reading
@@ -19,9 +18,9 @@ from channels.reading import Written
 from core import clock
 from core.compliance.audit import SETUP
 from core.crypto import Vault
-from core.database import run, transaction
+from core.database import Session, run, transaction
 from core.errors import Refusal
-from core.messaging import inbox, outbox
+from core.messaging import inbox, outbox, readers
 from core.messaging.inbox import Home, Sender
 from core.people import identities, patients
 from core.people.organization import locations, organization
@@ -63,6 +62,11 @@ def said(key: str) -> bytes:
     return pack(Payload(Reply((Say(key),)), "en"))
 
 
+def owe(session: Session, home: Home, message: outbox.Message) -> None:
+    """A message goes into the outbox, as at the end of a turn."""
+    run(session, f"WITH {outbox.OWING} SELECT", **outbox.owing(home.address_id, [message]))
+
+
 # --- people ----------------------------------------------------------------------------------------------------------
 
 
@@ -101,7 +105,7 @@ class Person:
         """The clinic owes this person a message, of which the test knows the key."""
         sealed = self.home.key.seal("outbox.payload", self.home.conversation_id, said(key))
         with transaction(self.practice.engine) as session:
-            outbox.owe(session, self.home.conversation_id, self.home.address_id, seq, sealed)
+            owe(session, self.home, outbox.Message(seq, sealed))
 
     @property
     def replies(self) -> list[Reply]:
@@ -123,17 +127,15 @@ class Person:
         choices = pack((Choice(Say("choice.slot"), action),))
         conversation_id, token = self.home.conversation_id, uuid4().hex
         with transaction(self.practice.engine) as session:
-            outbox.ask(
-                session,
-                conversation_id,
-                self.home.address_id,
+            asked = outbox.Message(
                 0,
                 self.home.key.seal("outbox.payload", conversation_id, said("booking.offer")),
-                token=token,
-                choices=self.home.key.seal("prompts.choices", conversation_id, choices),
-                expires_at=self.practice.now + minutes(60),
+                token,
+                self.home.key.seal("prompts.choices", conversation_id, choices),
+                self.practice.now + minutes(60),
             )
-            outbox.seen(session, self.home.address_id, 0)
+            owe(session, self.home, asked)
+            readers.seen(session, self.home.address_id, 0)
         return f"{token}.1"
 
     def tap(self, choice: str, id: str | None = None) -> None:

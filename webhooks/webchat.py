@@ -266,8 +266,8 @@ def poll() -> ResponseReturnValue:
 
 def _receive(said: Said) -> tuple[str, Log]:
     visitor = _visitor_of(said.chat)
-    web_chat().receive(visitor, said.id, text=said.text, choice=said.choice, label=said.label, seen=said.after)
-    return visitor, web_chat().wait(visitor, said.after, PATIENCE)
+    words = {"text": said.text, "choice": said.choice, "label": said.label}
+    return visitor, web_chat().take(visitor, said.id, **words, seen=said.after, patience=PATIENCE)
 
 
 def _news(visitor: str, log: Log) -> dict[str, Any]:

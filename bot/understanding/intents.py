@@ -39,19 +39,12 @@ def answer(words: str, lexicon: Lexicon) -> Literal["yes", "no"] | None:
 
 def number(words: str, lexicon: Lexicon) -> int | None:
     """A bare number, or one that is said to be the choice."""
-    return _chosen(words, lexicon, lexicon.numbered("number"), digits=True)
+    return _chosen(words, lexicon, lexicon.numbers, digits=True)
 
 
 def ordinal(words: str, lexicon: Lexicon) -> int | None:
     """A place in the list of choices; -1 is the last."""
-    places = {
-        **lexicon.numbered("ordinal"),
-        **dict.fromkeys(lexicon.choice["last"], -1),
-        **dict.fromkeys(lexicon.choice["first"], 1),
-    }
-    for place in range(1, 32):
-        for suffix in lexicon.ordinal_suffixes:
-            places[f"{place}{suffix}"] = place
+    places = lexicon.places
     spoken = words.split()
     for before, noun in pairwise(spoken):
         if noun in lexicon.choice["noun"] and before in places and spoken[-1] not in ("available", "possible"):

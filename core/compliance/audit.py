@@ -6,9 +6,8 @@ from typing import Any
 from psycopg.types.json import Jsonb
 from sqlalchemy import BigInteger, Column, DateTime, Identity, Index, Table, Text, func
 from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.orm import Session
 
-from core.database import metadata, run
+from core.database import Session, metadata, run
 
 audit = Table(
     "audit",

@@ -2,9 +2,7 @@
 
 from datetime import timedelta
 
-from sqlalchemy.orm import Session
-
-from core.database import run
+from core.database import Session, run
 
 WORDS = timedelta(days=30)
 _AT_ONCE = 1000  # rows of one statement, so that nobody waits for it

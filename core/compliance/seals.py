@@ -13,10 +13,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from sqlalchemy import BigInteger, Column, DateTime, LargeBinary, Table, func
-from sqlalchemy.orm import Session
 
 from core.crypto import Vault
-from core.database import driver, metadata, run, scalar
+from core.database import Session, driver, metadata, run, scalar
 
 MOST_ROWS = 50_000  # of one seal, so that no tick takes long
 FILE = "audit-seals"  # under the folder of a machine

@@ -8,11 +8,10 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from babel.numbers import get_currency_precision
-from sqlalchemy.orm import Session
 
 from core.compliance.audit import SETUP, record
 from core.crypto import Vault
-from core.database import run
+from core.database import Session, run
 from core.exchange import files, sheets
 from core.exchange.cells import WEEKDAYS
 from core.exchange.hours import LONG_AGO

@@ -6,9 +6,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy.orm import Session
-
 from core.crypto import Vault
+from core.database import Session
 from core.exchange.files import Row
 from core.exchange.sheets import Kind
 from core.scheduling.locks import lock

@@ -9,11 +9,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import insert, select, text, update
-from sqlalchemy.orm import Session
 
 from core import clock
 from core.crypto import Vault
-from core.database import run
+from core.database import Session, run
 from core.exchange import files, sheets
 from core.exchange.clinic import ROWS
 from core.exchange.fates import Fate, Import, Refused, read_row

@@ -5,11 +5,10 @@ from datetime import UTC
 from typing import Any
 
 from sqlalchemy import select
-from sqlalchemy.orm import Session
 
 from core.compliance.audit import SETUP, record
 from core.crypto import Vault
-from core.database import driver, run
+from core.database import Session, driver, run
 from core.exchange.fates import Fate, Import, Refused, Taken, Values, What, read_row
 from core.exchange.files import Row, Sheet
 from core.exchange.sheets import Kind

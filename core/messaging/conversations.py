@@ -4,6 +4,7 @@ A claim is a committed statement of its own and counts an attempt, so that a mes
 locks the conversation's row, message by message, and checks that the lease is still its own.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import NamedTuple
@@ -21,12 +22,12 @@ from sqlalchemy import (
     Table,
     text,
 )
-from sqlalchemy.orm import Session
 
+from core import failpoints
 from core.clock import NOW
 from core.crypto import DataKey, Vault
-from core.database import metadata, run
-from core.messaging import inbox
+from core.database import Session, metadata, run
+from core.messaging import inbox, outbox
 
 LEASE = timedelta(seconds=30)
 ATTEMPTS = 3
@@ -76,6 +77,9 @@ class Turn:
     directory_version: int
     message: inbox.Message
     more: bool  # another message waits behind this one
+    sealed_choices: (
+        bytes | None
+    )  # of the newest prompt that was sent before the message came, if a digit may still answer it
     staff_id: int | None  # who has taken over, and answers instead of us
 
     @property
@@ -93,6 +97,11 @@ class Turn:
         """What is to be answered; nothing where nobody wrote."""
         sealed = self.message.sealed_body
         return b"" if sealed is None else self.opened("inbox.body", sealed)
+
+    @property
+    def choices(self) -> bytes | None:
+        """What a digit would choose from; None where nothing is on offer."""
+        return self.sealed_choices and self.opened("prompts.choices", self.sealed_choices)
 
     def sealed(self, place: str, clear: bytes) -> bytes:
         """Encrypt for a column of this conversation."""
@@ -122,15 +131,17 @@ _LOCK = f"""
 SELECT c.state, c.version, c.last_seq, c.staff_id, k.id AS key_id, k.wrapped, {NOW} AS now,
        (SELECT directory_version FROM organization) AS directory_version,
        m.id, m.channel, m.account, m.external_id, m.address_id, m.body, m.received_at,
-       EXISTS (SELECT FROM inbox b WHERE b.conversation_id = c.id AND b.status = 'new' AND b.id <> m.id) AS more
+       EXISTS (SELECT FROM inbox b WHERE b.conversation_id = c.id AND b.status = 'new' AND b.id <> m.id) AS more,
+       CASE WHEN p.expires_at > {NOW} THEN p.choices END AS choices
 FROM conversations c JOIN data_keys k ON k.id = c.data_key_id LEFT JOIN LATERAL (
   SELECT * FROM inbox WHERE conversation_id = c.id AND status = 'new' ORDER BY channel <> '{inbox.STAFF}', id LIMIT 1) m ON true
+LEFT JOIN LATERAL ({outbox.NEWEST_PROMPT}) p ON true
 WHERE c.id = %(id)s AND c.lease = %(lease)s FOR NO KEY UPDATE OF c
 """
 
 # While more messages wait, the lease goes on and counts the attempt at the next one.
-_FINISH = """
-WITH m AS (UPDATE inbox SET status = %(status)s, seq = %(seq)s WHERE id = %(message_id)s)
+_FINISH = f"""
+WITH {outbox.OWING}, m AS (UPDATE inbox SET status = %(status)s, seq = %(seq)s WHERE id = %(message_id)s)
 UPDATE conversations
 SET state = coalesce(%(state)s, state), version = version + 1, last_seq = %(last_seq)s, staff_id = %(staff_id)s,
     attempts = CASE WHEN %(more)s THEN 1 ELSE 0 END,
@@ -215,17 +226,26 @@ def lock(session: Session, vault: Vault, claimed: Claim) -> Turn | None:
         row.directory_version,
         inbox.Message(row.id, row.channel, row.account, row.external_id, row.address_id, row.body, row.received_at),
         row.more,
+        row.choices,
         row.staff_id,
     )
 
 
 def finish(
-    session: Session, turn: Turn, state: bytes | None, last_seq: int, staff_id: int | None, *, aside: bool = False
+    session: Session,
+    turn: Turn,
+    state: bytes | None,
+    staff_id: int | None,
+    address_id: int | None = None,
+    owed: Collection[outbox.Message] = (),
+    *,
+    aside: bool = False,
 ) -> None:
-    """The message is answered, or put aside for staff: save what the dialog remembers and who has it, and let go or go on.
+    """The message is answered, or put aside for staff: owe the address what is said, save what the dialog remembers, let go or go on.
 
-    None keeps the state as it was; as `staff_id` it says that nobody has taken over.
+    None keeps the state as it was; as `staff_id` it says that nobody has taken over. `owed` is numbered on from the turn's own place.
     """
+    failpoints.reach("outbox.before_insert")
     run(
         session,
         _FINISH,
@@ -234,10 +254,11 @@ def finish(
         status="aside" if aside else "answered",
         seq=turn.seq,
         state=None if state is None else turn.sealed("conversations.state", state),
-        last_seq=last_seq,
+        last_seq=turn.seq + len(owed),
         staff_id=staff_id,
         more=turn.more,
         lease=LEASE,
+        **outbox.owing(address_id, owed),
     )
 
 

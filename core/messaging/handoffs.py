@@ -4,10 +4,9 @@ from datetime import datetime
 from typing import NamedTuple
 
 from sqlalchemy import BigInteger, CheckConstraint, Column, DateTime, ForeignKey, Identity, Index, Table, Text, text
-from sqlalchemy.orm import Session
 
 from core.compliance import audit
-from core.database import metadata, run
+from core.database import Session, metadata, run
 
 handoffs = Table(
     "handoffs",

@@ -6,6 +6,7 @@ The key (channel, account, external id) is kept for good, so a repeat is harmles
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import psycopg
 from sqlalchemy import (
@@ -23,11 +24,10 @@ from sqlalchemy import (
     func,
     text,
 )
-from sqlalchemy.orm import Session
 
 from core import failpoints
 from core.crypto import DataKey, Vault
-from core.database import metadata, run, scalar
+from core.database import Session, metadata, run, scalar
 
 CLOCK = "clock"  # the channel on which time itself tells a dialog that something has run out
 STAFF = "staff"  # the channel on which staff take part in a dialog; its account is who does
@@ -118,7 +118,7 @@ INSERT INTO addresses (channel, account, key, value, conversation_id)
 SELECT %(channel)s, %(account)s, %(key)s, %(value)s, c.id FROM c RETURNING id
 """
 
-_STORE = """
+STORE = """
 INSERT INTO inbox (channel, account, external_id, conversation_id, address_id, body, sent_at)
 VALUES (%(channel)s, %(account)s, %(external_id)s, %(conversation_id)s, %(address_id)s, %(body)s, %(sent_at)s)
 ON CONFLICT (channel, account, external_id) DO NOTHING RETURNING id
@@ -189,20 +189,23 @@ def unanswered(session: Session, conversation_ids: Iterable[int]) -> frozenset[i
 
 def store(
     session: Session, at: Home, sender: Sender, external_id: str, body: bytes, sent_at: datetime | None = None
-) -> None:
-    """Keep a message as it came, once per external id. Committing is the acknowledgement."""
+) -> bool:
+    """Keep a message as it came, once per external id; false for a repeat. Committing is the acknowledgement."""
     failpoints.reach("inbox.before_store")
-    run(
-        session,
-        _STORE,
-        channel=sender.channel,
-        account=sender.account,
-        external_id=external_id,
-        conversation_id=at.conversation_id,
-        address_id=at.address_id,
-        body=at.key.seal("inbox.body", at.conversation_id, body),
-        sent_at=sent_at,
-    )
+    return run(session, STORE, **stored(at, sender, external_id, body, sent_at)).rowcount == 1
+
+
+def stored(at: Home, sender: Sender, external_id: str, body: bytes, sent_at: datetime | None = None) -> dict[str, Any]:
+    """The values of `STORE`."""
+    return {
+        "channel": sender.channel,
+        "account": sender.account,
+        "external_id": external_id,
+        "conversation_id": at.conversation_id,
+        "address_id": at.address_id,
+        "body": at.key.seal("inbox.body", at.conversation_id, body),
+        "sent_at": sent_at,
+    }
 
 
 def tell_time(session: Session, conversation_id: int, what: str) -> None:

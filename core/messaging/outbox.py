@@ -1,9 +1,10 @@
 """What the clinic owes: written in the transaction that decided it, delivered afterwards.
 
 Rows hold keys and values, worded only when they are sent. One row per address is in flight, in order; the database keeps that.
-Web chat and the terminal fetch for themselves: their reader's next request settles what it has shown.
+Web chat and the terminal fetch for themselves: see `readers`.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal, NamedTuple
@@ -23,12 +24,9 @@ from sqlalchemy import (
     func,
     text,
 )
-from sqlalchemy.orm import Session
 
-from core import failpoints
 from core.crypto import Unreadable, Vault
-from core.database import metadata, run, scalar
-from core.messaging.inbox import Sender
+from core.database import Session, metadata, run, scalar
 
 LEASE = timedelta(seconds=45)  # longer than a vendor call's whole deadline; an address goes on within a minute
 
@@ -93,15 +91,18 @@ class Outcome:
     retry_in: timedelta = timedelta(0)
 
 
-class Said(NamedTuple):
-    """One line of a conversation, still sealed. `seq` is None for what waits for its answer."""
+@dataclass(frozen=True)
+class Message:
+    """What is owed at one place in the conversation, sealed; where there is something to choose, its prompt says what each choice means.
 
-    seq: int | None
-    speaker: Literal["patient", "clinic"]
-    external_id: str
-    id: int
-    body: bytes
-    at: datetime
+    A digit may choose until `expires_at`.
+    """
+
+    seq: int
+    payload: bytes
+    token: str | None = None
+    choices: bytes | None = None
+    expires_at: datetime | None = None
 
 
 class Prompt(NamedTuple):
@@ -110,16 +111,27 @@ class Prompt(NamedTuple):
     choices: bytes
 
 
-_OWE = """
-INSERT INTO outbox (conversation_id, address_id, channel, seq, payload)
-SELECT %(conversation_id)s, a.id, a.channel, %(seq)s, %(payload)s FROM addresses a WHERE a.id = %(address_id)s
-RETURNING id
+# What a turn owes, composed into the statement that ends it: one round trip for both, and one decision.
+OWING = """
+o AS (
+  INSERT INTO outbox (conversation_id, address_id, channel, seq, payload)
+  SELECT a.conversation_id, a.id, a.channel, m.seq, m.payload
+  FROM unnest(%(seqs)s::bigint[], %(payloads)b::bytea[]) AS m (seq, payload), addresses a
+  WHERE a.id = %(address_id)s ORDER BY m.seq RETURNING id, conversation_id, seq),
+p AS (
+  INSERT INTO prompts (conversation_id, outbox_id, token, choices, expires_at)
+  SELECT o.conversation_id, o.id, m.token, m.choices, m.expires_at
+  FROM unnest(%(seqs)s::bigint[], %(tokens)s::text[], %(choices)b::bytea[], %(expiries)s::timestamptz[])
+    AS m (seq, token, choices, expires_at) JOIN o ON o.seq = m.seq
+  WHERE m.token IS NOT NULL)
 """
 
-_ASK = f"""
-WITH o AS ({_OWE})
-INSERT INTO prompts (conversation_id, outbox_id, token, choices, expires_at)
-SELECT %(conversation_id)s, o.id, %(token)s, %(choices)s, %(expires_at)s FROM o
+# The prompt that a typed digit answers: the newest that was sent to the address of message `m` before that came. Whether it is
+# young enough is for the reader to see, so that an older one does not take its place.
+NEWEST_PROMPT = """
+SELECT p.choices, p.expires_at FROM prompts p JOIN outbox o ON o.id = p.outbox_id
+WHERE p.conversation_id = m.conversation_id AND o.address_id = m.address_id AND p.sent_at <= m.received_at
+ORDER BY p.id DESC LIMIT 1
 """
 
 # One in flight per address, and only the oldest: four senders that claimed plain rows delivered reply 2 first in 61 of 200 chats.
@@ -156,37 +168,6 @@ p AS (UPDATE prompts SET sent_at = clock_timestamp() FROM o WHERE outbox_id = o.
 SELECT id FROM o
 """
 
-_SEEN = """
-WITH o AS (
-  UPDATE outbox SET status = 'sent', attempts = attempts + 1, settled_at = clock_timestamp()
-  WHERE address_id = %(address_id)s AND status = 'due' AND seq <= %(seq)s RETURNING id)
-UPDATE prompts SET sent_at = clock_timestamp() FROM o WHERE outbox_id = o.id
-"""
-
-_UNREAD = """
-SELECT address_id, seq, payload FROM outbox WHERE status = 'due' AND channel = %(channel)s AND payload IS NOT NULL ORDER BY id
-"""
-
-_SAID = """
-SELECT seq, 'patient' AS speaker, external_id, id, body, received_at AS at
-FROM inbox WHERE conversation_id = %(conversation_id)s AND address_id = %(address_id)s AND (seq > %(after)s OR seq IS NULL)
-  AND body IS NOT NULL
-UNION ALL
-SELECT seq, 'clinic', '', id, payload, due_at
-FROM outbox WHERE conversation_id = %(conversation_id)s AND address_id = %(address_id)s AND seq > %(after)s
-  AND payload IS NOT NULL
-ORDER BY seq NULLS LAST, id
-"""
-
-_NEWS = """
-SELECT EXISTS (SELECT FROM inbox m WHERE m.conversation_id = a.conversation_id AND m.address_id = a.id
-               AND (m.seq > %(after)s OR m.seq IS NULL) AND m.body IS NOT NULL)
-    OR EXISTS (SELECT FROM outbox o WHERE o.conversation_id = a.conversation_id AND o.address_id = a.id
-               AND o.seq > %(after)s AND o.payload IS NOT NULL)
-    OR EXISTS (SELECT FROM outbox o WHERE o.address_id = a.id AND o.status = 'due' AND o.seq <= %(after)s)
-FROM addresses a WHERE a.channel = %(channel)s AND a.account = %(account)s AND a.key = ANY (%(keys)s)
-"""
-
 _ALL_SAID = """
 SELECT m.seq, a.channel, m.body, m.received_at + o.clock_offset AS at, m.id
 FROM inbox m JOIN addresses a ON a.id = m.address_id, clock o
@@ -203,45 +184,17 @@ SELECT EXISTS (SELECT FROM inbox m JOIN outbox o ON o.conversation_id = m.conver
 
 _PROMPT = "SELECT choices FROM prompts WHERE conversation_id = %(conversation_id)s AND token = %(token)s"
 
-_NEWEST_PROMPT = """
-SELECT choices FROM (
-  SELECT p.choices, p.expires_at FROM prompts p JOIN outbox o ON o.id = p.outbox_id
-  WHERE p.conversation_id = %(conversation_id)s AND o.address_id = %(address_id)s AND p.sent_at <= %(received_at)s
-  ORDER BY p.id DESC LIMIT 1) newest
-WHERE expires_at > %(now)s
-"""
 
-
-def owe(session: Session, conversation_id: int, address_id: int, seq: int, payload: bytes) -> None:
-    """Promise a message to an address; `payload` is sealed."""
-    failpoints.reach("outbox.before_insert")
-    run(session, _OWE, conversation_id=conversation_id, address_id=address_id, seq=seq, payload=payload)
-
-
-def ask(
-    session: Session,
-    conversation_id: int,
-    address_id: int,
-    seq: int,
-    payload: bytes,
-    *,
-    token: str,
-    choices: bytes,
-    expires_at: datetime,
-) -> None:
-    """Promise a message with choices; its prompt remembers what each choice means. `payload` and `choices` are sealed."""
-    failpoints.reach("outbox.before_insert")
-    run(
-        session,
-        _ASK,
-        conversation_id=conversation_id,
-        address_id=address_id,
-        seq=seq,
-        payload=payload,
-        token=token,
-        choices=choices,
-        expires_at=expires_at,
-    )
+def owing(address_id: int | None, messages: Collection[Message]) -> dict[str, Any]:
+    """The values of `OWING`, which promises these messages to an address; none where nobody can be answered."""
+    return {
+        "address_id": address_id,
+        "seqs": [each.seq for each in messages],
+        "payloads": [each.payload for each in messages],
+        "tokens": [each.token for each in messages],
+        "choices": [each.choices for each in messages],
+        "expiries": [each.expires_at for each in messages],
+    }
 
 
 def claim(session: Session, vault: Vault, channels: list[str]) -> tuple[str, Owed] | None:
@@ -289,29 +242,6 @@ def expire_leases(session: Session) -> int:
     return run(session, _EXPIRED).rowcount
 
 
-def seen(session: Session, address_id: int, seq: int) -> None:
-    """The reader of this address has shown everything up to `seq`: those messages are sent, their prompts open."""
-    run(session, _SEEN, address_id=address_id, seq=seq)
-
-
-def unread(session: Session, channel: str) -> list[Any]:
-    """All that readers of this channel have not seen yet: address_id, seq, and the payload, still sealed."""
-    return run(session, _UNREAD, channel=channel).fetchall()
-
-
-def has_news(session: Session, vault: Vault, sender: Sender, after: int) -> bool:
-    """Whether a reader who has shown everything up to `after` has something to show, to wait for or to settle."""
-    keys = vault.lookup_keys(sender.kind, sender.address)
-    row = run(session, _NEWS, channel=sender.channel, account=sender.account, keys=keys, after=after).fetchone()
-    return row is not None and bool(row[0])
-
-
-def said(session: Session, conversation_id: int, address_id: int, after: int) -> list[Said]:
-    """What both sides said at this address after number `after`, in order; then what waits for an answer."""
-    rows = run(session, _SAID, conversation_id=conversation_id, address_id=address_id, after=after)
-    return [Said(*row) for row in rows]
-
-
 def all_said(session: Session, conversation_id: int, limit: int) -> list[Any]:
     """The last lines of a conversation on whatever address, in order, for staff; `channel` is None where the clinic spoke."""
     return run(session, _ALL_SAID, conversation_id=conversation_id, limit=limit).fetchall()[::-1]
@@ -325,19 +255,4 @@ def followed(session: Session, message_id: int) -> bool:
 def prompt(session: Session, conversation_id: int, token: str) -> Prompt | None:
     """The prompt of a tapped button, however old; None when it is not of this conversation."""
     row = run(session, _PROMPT, conversation_id=conversation_id, token=token).fetchone()
-    return None if row is None else Prompt(*row)
-
-
-def newest_prompt(
-    session: Session, conversation_id: int, address_id: int, received_at: datetime, now: datetime
-) -> Prompt | None:
-    """The prompt that a typed digit answers: the newest that was sent to this address before the digit came, if young enough."""
-    row = run(
-        session,
-        _NEWEST_PROMPT,
-        conversation_id=conversation_id,
-        address_id=address_id,
-        received_at=received_at,
-        now=now,
-    ).fetchone()
     return None if row is None else Prompt(*row)

@@ -12,9 +12,8 @@ from sqlalchemy import (
     Text,
     func,
 )
-from sqlalchemy.orm import Session
 
-from core.database import metadata, run
+from core.database import Session, metadata, run
 
 consents = Table(
     "consents",

@@ -17,10 +17,9 @@ from sqlalchemy import (
     UniqueConstraint,
     func,
 )
-from sqlalchemy.orm import Session
 
 from core.compliance import audit
-from core.database import metadata, run
+from core.database import Session, metadata, run
 
 addresses = Table(
     "addresses",

@@ -4,11 +4,10 @@ from dataclasses import dataclass, replace
 from datetime import date
 
 from sqlalchemy import BigInteger, Column, DateTime, ForeignKey, Identity, LargeBinary, Table, func
-from sqlalchemy.orm import Session
 
 from core.compliance import audit
 from core.crypto import Vault
-from core.database import metadata, run, scalar
+from core.database import Session, metadata, run, scalar
 
 patients = Table(
     "patients",

@@ -3,10 +3,9 @@
 from typing import NamedTuple
 
 from sqlalchemy import BigInteger, Column, ForeignKey, SmallInteger, Table, Text
-from sqlalchemy.orm import Session
 
 from core.compliance import audit
-from core.database import metadata, run
+from core.database import Session, metadata, run
 
 personas = Table(
     "personas",

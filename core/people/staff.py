@@ -3,11 +3,10 @@
 from typing import Literal, NamedTuple
 
 from sqlalchemy import BigInteger, CheckConstraint, Column, ForeignKey, Identity, LargeBinary, Table, Text
-from sqlalchemy.orm import Session
 
 from core.compliance import audit
 from core.crypto import Vault
-from core.database import metadata, run, scalar
+from core.database import Session, metadata, run, scalar
 
 staff = Table(
     "staff",

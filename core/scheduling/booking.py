@@ -25,11 +25,10 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.dialects.postgresql import TSTZRANGE, UUID, ExcludeConstraint
-from sqlalchemy.orm import Session
 
 from core import failpoints
 from core.compliance.audit import CLOCK, record
-from core.database import metadata, run, scalar
+from core.database import Session, metadata, run, scalar
 from core.errors import PatientBusy, SlotTaken, TooManyHolds, TooManyOfKind, TooManyVisits
 from core.messaging import inbox
 from core.scheduling import plans

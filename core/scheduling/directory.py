@@ -8,8 +8,8 @@ from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
-from sqlalchemy.orm import Session
 
+from core.database import Session
 from core.people.organization import departments, locations, opening_hours, organization
 from core.people.practitioners import insurances, practitioner_insurances, practitioner_specialties, practitioners
 from core.scheduling.policies import DEFAULT, Policy, policies, settled

@@ -5,9 +5,7 @@ Lock and read in one statement, or REPEATABLE READ, would miss time off that was
 
 from collections.abc import Iterable
 
-from sqlalchemy.orm import Session
-
-from core.database import run
+from core.database import Session, run
 
 _PATIENT, _PRACTITIONER = 1, 2
 

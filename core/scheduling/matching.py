@@ -3,9 +3,7 @@
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from sqlalchemy.orm import Session
-
-from core.database import run
+from core.database import Session, run
 from core.scheduling.directory import Directory, Practitioner, VisitType
 from core.scheduling.reasons import Barred
 from core.scheduling.wishes import Wanted

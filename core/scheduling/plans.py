@@ -5,9 +5,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from sqlalchemy.orm import Session
-
-from core.database import run
+from core.database import Session, run
 from core.scheduling.availability import Busy, ExtraHours, Interval, Plan, WeeklyHours
 
 _PLACES = """

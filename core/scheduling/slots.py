@@ -7,9 +7,9 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import NamedTuple
 
 from msgspec.structs import replace
-from sqlalchemy.orm import Session
 
 from core.compliance.audit import SETUP, Actor
+from core.database import Session
 from core.scheduling import availability, matching, plans
 from core.scheduling.availability import FreeStart, Interval, Need, Plan
 from core.scheduling.directory import Directory, VisitType

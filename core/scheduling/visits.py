@@ -5,10 +5,9 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy.orm import Session
 
 from core.compliance import audit
-from core.database import run
+from core.database import Session, run
 from core.errors import NoSuchVisit
 from core.scheduling.wishes import Slot
 

@@ -10,10 +10,8 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from sqlalchemy.orm import Session
-
 from core.config import Settings, as_environment, load_settings
-from core.database import migrate, open_engine, run, transaction
+from core.database import Session, migrate, open_engine, run, transaction
 from core.scheduling import booking, directory
 from core.scheduling.locks import lock
 from core.scheduling.slots import Asker

@@ -1,9 +1,7 @@
 """Clinics to measure in: a large one, filled by statements."""
 
-from sqlalchemy.orm import Session
-
 from core.crypto import Vault
-from core.database import driver, run, scalar
+from core.database import Session, driver, run, scalar
 
 _CLINIC = [
     "INSERT INTO organization (name, short_name, locale, is_demo) VALUES ('Bench Clinic', 'Bench', 'en_US', true)",

@@ -10,8 +10,8 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import Table, insert
-from sqlalchemy.orm import Session
 
+from core.database import Session
 from core.people.organization import locations, organization
 from core.people.practitioners import practitioner_specialties, practitioners
 from core.scheduling.policies import policies

@@ -19,7 +19,7 @@ from core.compliance import seals
 from core.config import Settings
 from core.crypto import Vault
 from core.database import migrate, open_engine, run, transaction
-from core.messaging import outbox
+from core.messaging import readers
 from core.messaging.inbox import Home, Sender
 from core.messaging.waking import Bell, Ear, bell_and_ear
 from frontdesk import verify
@@ -141,7 +141,7 @@ class Crowd:
     def _hear(self) -> bool:
         """Read what the clinic has said, and answer it."""
         with transaction(self.engine) as session:
-            unread = outbox.unread(session, terminal.CHANNEL)
+            unread = readers.unread(session, terminal.CHANNEL)
         for row in unread:
             chat = self.chats[row.address_id]
             payload = chat.home.key.open("outbox.payload", chat.home.conversation_id, row.payload)
@@ -149,7 +149,7 @@ class Crowd:
             says = chat.patient.answer(unpack_payload(payload))
             if isinstance(says, Ending):
                 with transaction(self.engine) as session:
-                    outbox.seen(session, row.address_id, row.seq)
+                    readers.seen(session, row.address_id, row.seq)
                 self._end(row.address_id, says)
             else:
                 self._write(chat.patient.arrival, says, row.seq)

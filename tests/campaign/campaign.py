@@ -41,7 +41,7 @@ from tests.factories import Practice
 from tests.processes import ROOT
 
 FAILPOINTS = {
-    "web": ("inbox.before_store", "inbox.before_commit", "inbox.after_commit"),
+    "web": ("inbox.before_store", "inbox.after_commit"),
     "worker": (
         *("worker.after_claim", "turn.after_lock", "turn.before_dialog"),
         *("hold.after_insert", "book.after_insert", "move.after_update", "cancel.after_update"),

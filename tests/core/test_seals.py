@@ -7,14 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy.orm import Session
 
 from core.compliance import audit, seals
 from core.compliance.audit import Actor
 from core.compliance.seals import Noted
 from core.config import parse_keyring
 from core.crypto import Vault
-from core.database import run, transaction
+from core.database import Session, run, transaction
 from frontdesk import verify
 from tests.demo_clinic import VAULT
 from tests.factories import Practice

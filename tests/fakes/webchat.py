@@ -50,23 +50,37 @@ class FakeWebChat(WebChat):
         self.known_patients = tuple(personas)
         self._changed = threading.Condition()
 
-    def receive(
-        self, visitor: str, message_id: str, *, text: str | None, choice: str | None, label: str | None, seen: int
-    ) -> None:
+    def take(
+        self,
+        visitor: str,
+        message_id: str,
+        *,
+        text: str | None,
+        choice: str | None,
+        label: str | None,
+        seen: int,
+        patience: float,
+    ) -> Log:
         if self.broken:
             raise ConnectionError("the database is away")
+        received = Received(visitor, message_id, text, choice, label, seen)
+        if not any((visitor, message_id) == known[:2] for known in self.received):
+            self._receive(received)
         with self._changed:
-            talk = self.talks[visitor]
-            talk.settled = max(talk.settled, seen)
-            if any(visitor == known.visitor and message_id == known.message_id for known in self.received):
-                return
-            self.received.append(Received(visitor, message_id, text, choice, label, seen))
-            said = text if text is not None else label or ""
-            talk.waiting.append(Line(None, "patient", message_id, said, (), datetime.now(UTC)))
+            self._changed.wait_for(lambda: not self.talks[visitor].waiting, patience)
+        return self.log(visitor, seen, settle=True)
+
+    def _receive(self, received: Received) -> None:
+        with self._changed:
+            talk = self.talks[received.visitor]
+            talk.settled = max(talk.settled, received.seen)
+            self.received.append(received)
+            said = received.text if received.text is not None else received.label or ""
+            talk.waiting.append(Line(None, "patient", received.message_id, said, (), datetime.now(UTC)))
         if self.delay == 0:
-            self.reply(visitor)
+            self.reply(received.visitor)
         elif self.delay is not None:
-            threading.Timer(self.delay, self.reply, (visitor,)).start()
+            threading.Timer(self.delay, self.reply, (received.visitor,)).start()
 
     def reply(self, visitor: str) -> None:
         """Answer the oldest message that waits."""
@@ -98,11 +112,6 @@ class FakeWebChat(WebChat):
             if settle:
                 talk.settled = max(talk.settled, after)
             return Log((*talk.lines[after:], *talk.waiting), len(talk.lines), bool(talk.waiting))
-
-    def wait(self, visitor: str, after: int, seconds: float) -> Log:
-        with self._changed:
-            self._changed.wait_for(lambda: not self.talks[visitor].waiting, seconds)
-        return self.log(visitor, after, settle=True)
 
     def personas(self) -> tuple[Persona, ...]:
         return self.known_patients

@@ -5,7 +5,7 @@ import tomllib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import time
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from importlib.resources import files
 from typing import Any, Literal
 
@@ -49,9 +49,20 @@ class Lexicon:
     alternative: re.Pattern[str]
     target: re.Pattern[str]  # what stands before the time to which a visit shall move
 
-    def numbered(self, kind: str) -> dict[str, int]:
-        """The words of the language for numbers ("number") or places in a row ("ordinal")."""
-        return {t.words[0]: t.value for group in self.terms.values() for t in group if t.kind == kind}
+    @cached_property
+    def numbers(self) -> dict[str, int]:
+        """The words for numbers."""
+        return self._valued("number")
+
+    @cached_property
+    def places(self) -> dict[str, int]:
+        """The words for places in a row, in letters and in digits; -1 is the last."""
+        in_digits = {f"{place}{suffix}": place for place in range(1, 32) for suffix in self.ordinal_suffixes}
+        ends = {**dict.fromkeys(self.choice["last"], -1), **dict.fromkeys(self.choice["first"], 1)}
+        return {**self._valued("ordinal"), **ends, **in_digits}
+
+    def _valued(self, kind: str) -> dict[str, int]:
+        return {term.words[0]: term.value for group in self.terms.values() for term in group if term.kind == kind}
 
 
 @dataclass(frozen=True)

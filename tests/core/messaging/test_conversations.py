@@ -35,7 +35,7 @@ def answer(practice: Practice, claimed: Claim) -> bool | None:
         turn = conversations.lock(session, practice.vault, claimed)
         if turn is None:
             return None
-        conversations.finish(session, turn, b"state", turn.last_seq + 1, turn.staff_id)
+        conversations.finish(session, turn, b"state", turn.staff_id)
     return turn.more
 
 

@@ -8,7 +8,7 @@ import psycopg
 import pytest
 
 from core.database import transaction
-from core.messaging import outbox
+from core.messaging import outbox, readers
 from core.messaging.outbox import Outcome, Owed
 from tests.factories import Person, Practice, minutes
 
@@ -181,5 +181,5 @@ def test_what_a_reader_has_shown_is_sent(practice: Practice) -> None:
     for seq in (2, 4, 6):
         reader.owe("hello", seq)
     with transaction(practice.engine) as session:
-        outbox.seen(session, reader.home.address_id, 4)
+        readers.seen(session, reader.home.address_id, 4)
     assert statuses(practice) == ["sent", "sent", "due"]

@@ -4,9 +4,9 @@ import pytest
 
 from core import clock
 from core.database import transaction
-from core.messaging import outbox
-from core.messaging.outbox import Outcome, Prompt
-from tests.factories import Person, Practice, minutes
+from core.messaging import conversations, outbox, readers
+from core.messaging.outbox import Outcome
+from tests.factories import Person, Practice, minutes, owe
 
 CHANNEL = "recording"
 SENT = Outcome("sent")
@@ -20,16 +20,13 @@ def amy(practice: Practice) -> Person:
 def ask(practice: Practice, person: Person, question: str, seq: int = 1, life: int = 60) -> None:
     """A question is owed; its choices are named like it."""
     with transaction(practice.engine) as session:
-        outbox.ask(
-            session,
-            person.home.conversation_id,
-            person.home.address_id,
-            seq,
-            person.home.key.seal("outbox.payload", person.home.conversation_id, b"{}"),
-            token=question,
-            choices=question.encode(),
-            expires_at=clock.now(session) + minutes(life),
+        sealed = (
+            person.home.key.seal(place, person.home.conversation_id, clear)
+            for place, clear in (("outbox.payload", b"{}"), ("prompts.choices", question.encode()))
         )
+        payload, choices = sealed
+        until = clock.now(session) + minutes(life)
+        owe(session, person.home, outbox.Message(seq, payload, question, choices, until))
 
 
 def send(practice: Practice, outcome: Outcome = SENT) -> None:
@@ -44,16 +41,20 @@ def send(practice: Practice, outcome: Outcome = SENT) -> None:
 def answered_by_digit(practice: Practice, person: Person, id: str = "digit") -> str | None:
     """Which question a digit answers that is received now, or was received before as message `id`."""
     person.write("1", id)
-    ((received_at,),) = practice.sql("SELECT received_at FROM inbox WHERE external_id = %(id)s", id=id)
     with transaction(practice.engine) as session:
-        now = clock.now(session)
-        prompt = outbox.newest_prompt(session, person.home.conversation_id, person.home.address_id, received_at, now)
-    return None if prompt is None else prompt.choices.decode()
+        (claimed,) = conversations.claim(session)
+        turn = conversations.lock(session, practice.vault, claimed)
+        assert turn is not None
+        assert turn.message.external_id == id
+        return None if turn.choices is None else turn.choices.decode()
 
 
-def tapped(practice: Practice, person: Person, token: str) -> Prompt | None:
+def tapped(practice: Practice, person: Person, token: str) -> str | None:
+    """Which question a tap answers."""
     with transaction(practice.engine) as session:
-        return outbox.prompt(session, person.home.conversation_id, token)
+        prompt = outbox.prompt(session, person.home.conversation_id, token)
+    home = person.home
+    return None if prompt is None else home.key.open("prompts.choices", home.conversation_id, prompt.choices).decode()
 
 
 class TestDigits:
@@ -116,7 +117,7 @@ class TestDigits:
         ask(practice, reader, "which doctor?", seq=1)
         ask(practice, reader, "which time?", seq=2)
         with transaction(practice.engine) as session:
-            outbox.seen(session, reader.home.address_id, 1)
+            readers.seen(session, reader.home.address_id, 1)
         assert answered_by_digit(practice, reader) == "which doctor?"
 
     def test_the_clinics_clock_does_not_matter(self, practice: Practice, amy: Person) -> None:
@@ -131,8 +132,8 @@ class TestTaps:
     def test_an_old_button_still_says_what_it_means(self, practice: Practice, amy: Person) -> None:
         ask(practice, amy, "which doctor?", seq=1, life=-600)
         ask(practice, amy, "which time?", seq=2)
-        assert tapped(practice, amy, "which doctor?") == Prompt(b"which doctor?")
-        assert tapped(practice, amy, "which time?") == Prompt(b"which time?")
+        assert tapped(practice, amy, "which doctor?") == "which doctor?"
+        assert tapped(practice, amy, "which time?") == "which time?"
 
     def test_a_button_of_somebody_else_means_nothing(self, practice: Practice, amy: Person) -> None:
         ask(practice, practice.person("ben", CHANNEL), "which doctor?")
