@@ -35,8 +35,11 @@ _SESSION_SETTINGS = {
     "statement_timeout": "15s",
     "idle_in_transaction_session_timeout": f"{IDLE_LIMIT}s",
     "client_connection_check_interval": "5s",
-    # Plans cached while the queues were empty cost a thousand times more once they are full.
-    "plan_cache_mode": "force_custom_plan",
+    # Every statement of the hot path walks an index, so a plan that was made while a queue was empty still serves a full one: see
+    # docs/decisions/0015-plans.md.
+    "enable_seqscan": "off",
+    "enable_bitmapscan": "off",
+    "jit": "off",
 }
 _KEEPALIVE: dict[str, Any] = {"keepalives": 1, "keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 2}
 

@@ -1,0 +1,45 @@
+"""How PostgreSQL reads the queues: a plan that it made while they were empty must serve them when they are full."""
+
+from collections.abc import Callable
+from itertools import chain
+
+import pytest
+
+from core.database import Session, run, scalar, transaction
+from core.messaging import conversations, outbox
+from tests.factories import Practice, owe
+
+CHATS = 150
+PREPARED = 10  # times after which psycopg has prepared a statement, and PostgreSQL has settled on a plan
+
+_READ = "SELECT coalesce(seq_tup_read, 0) + coalesce(idx_tup_fetch, 0) FROM pg_stat_xact_user_tables WHERE relname = %(table)s"
+
+
+def fill(practice: Practice) -> None:
+    """Everybody has written, and everybody is owed three messages."""
+    people = [practice.person(f"number {n}", "recording") for n in range(CHATS)]
+    with transaction(practice.engine) as session:
+        for seq, person in chain.from_iterable(((seq, person) for person in people) for seq in range(3)):
+            owe(
+                session,
+                person.home,
+                outbox.Message(seq, person.home.key.seal("outbox.payload", person.home.conversation_id, b"")),
+            )
+    for person in people:
+        person.write("hello")
+
+
+@pytest.mark.parametrize(("table", "most"), [("inbox", 20), ("outbox", 10)])
+def test_a_claim_reads_no_more_of_a_full_queue_than_it_takes(practice: Practice, table: str, most: int) -> None:
+    claims: dict[str, Callable[[Session], object]] = {
+        "inbox": lambda session: conversations.claim(session, 4),
+        "outbox": lambda session: outbox.claim(session, practice.vault, ["recording"]),
+    }
+    with transaction(practice.engine) as session:
+        for _ in range(PREPARED):
+            claims[table](session)
+        fill(practice)
+        before = scalar(session, _READ, table=table)
+        assert claims[table](session)
+        run(session, "SELECT pg_stat_clear_snapshot()")
+        assert 0 < scalar(session, _READ, table=table) - before <= most
