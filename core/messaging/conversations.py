@@ -7,6 +7,7 @@ locks the conversation's row, message by message, and checks that the lease is s
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 from typing import NamedTuple
 
 from sqlalchemy import (
@@ -140,8 +141,8 @@ WHERE c.id = %(id)s AND c.lease = %(lease)s FOR NO KEY UPDATE OF c
 """
 
 # While more messages wait, the lease goes on and counts the attempt at the next one.
-_FINISH = f"""
-WITH {outbox.OWING}, m AS (UPDATE inbox SET status = %(status)s, seq = %(seq)s WHERE id = %(message_id)s)
+_FINISH = """
+WITH {owing} m AS (UPDATE inbox SET status = %(status)s, seq = %(seq)s WHERE id = %(message_id)s)
 UPDATE conversations
 SET state = coalesce(%(state)s, state), version = version + 1, last_seq = %(last_seq)s, staff_id = %(staff_id)s,
     attempts = CASE WHEN %(more)s THEN 1 ELSE 0 END,
@@ -248,7 +249,7 @@ def finish(
     failpoints.reach("outbox.before_insert")
     run(
         session,
-        _FINISH,
+        _finish(len(owed)),
         id=turn.conversation_id,
         message_id=turn.message.id,
         status="aside" if aside else "answered",
@@ -258,8 +259,13 @@ def finish(
         staff_id=staff_id,
         more=turn.more,
         lease=LEASE,
-        **outbox.owing(address_id, owed),
+        **outbox.owed(address_id, owed),
     )
+
+
+@cache
+def _finish(messages: int) -> str:
+    return _FINISH.format(owing=outbox.owing(messages))
 
 
 def let_go(session: Session, claimed: Claim, pause: timedelta, *, forgiven: bool = False) -> None:

@@ -7,6 +7,7 @@ Web chat and the terminal fetch for themselves: see `readers`.
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any, Literal, NamedTuple
 
 from sqlalchemy import (
@@ -111,20 +112,17 @@ class Prompt(NamedTuple):
     choices: bytes
 
 
-# What a turn owes, composed into the statement that ends it: one round trip for both, and one decision.
-OWING = """
+_OWING = """
+said (seq, payload, token, choices, expires_at) AS (VALUES {rows}),
 o AS (
   INSERT INTO outbox (conversation_id, address_id, channel, seq, payload)
-  SELECT a.conversation_id, a.id, a.channel, m.seq, m.payload
-  FROM unnest(%(seqs)s::bigint[], %(payloads)b::bytea[]) AS m (seq, payload), addresses a
-  WHERE a.id = %(address_id)s ORDER BY m.seq RETURNING id, conversation_id, seq),
+  SELECT a.conversation_id, a.id, a.channel, said.seq, said.payload FROM said, addresses a
+  WHERE a.id = %(address_id)s ORDER BY said.seq RETURNING id, conversation_id, seq),
 p AS (
   INSERT INTO prompts (conversation_id, outbox_id, token, choices, expires_at)
-  SELECT o.conversation_id, o.id, m.token, m.choices, m.expires_at
-  FROM unnest(%(seqs)s::bigint[], %(tokens)s::text[], %(choices)b::bytea[], %(expiries)s::timestamptz[])
-    AS m (seq, token, choices, expires_at) JOIN o ON o.seq = m.seq
-  WHERE m.token IS NOT NULL)
+  SELECT o.conversation_id, o.id, token, choices, expires_at FROM said JOIN o USING (seq) WHERE token IS NOT NULL),
 """
+_ROW = "(%(seq{n})s::bigint, %(payload{n})s::bytea, %(token{n})s::text, %(choices{n})s::bytea, %(expires_at{n})s::timestamptz)"
 
 # The prompt that a typed digit answers: the newest that was sent to the address of message `m` before that came. Whether it is
 # young enough is for the reader to see, so that an older one does not take its place.
@@ -185,16 +183,19 @@ SELECT EXISTS (SELECT FROM inbox m JOIN outbox o ON o.conversation_id = m.conver
 _PROMPT = "SELECT choices FROM prompts WHERE conversation_id = %(conversation_id)s AND token = %(token)s"
 
 
-def owing(address_id: int | None, messages: Collection[Message]) -> dict[str, Any]:
-    """The values of `OWING`, which promises these messages to an address; none where nobody can be answered."""
-    return {
-        "address_id": address_id,
-        "seqs": [each.seq for each in messages],
-        "payloads": [each.payload for each in messages],
-        "tokens": [each.token for each in messages],
-        "choices": [each.choices for each in messages],
-        "expiries": [each.expires_at for each in messages],
-    }
+@cache
+def owing(count: int) -> str:
+    """What goes behind the WITH of a statement, so that it also promises so many messages: one round trip for both, and one decision."""
+    rows = ", ".join(_ROW.format(n=n) for n in range(count))
+    return _OWING.format(rows=rows) if rows else ""
+
+
+def owed(address_id: int | None, messages: Collection[Message]) -> dict[str, Any]:
+    """The values of `owing`: what is said, and to which address."""
+    values = {"address_id": address_id}
+    for n, message in enumerate(messages):
+        values |= {f"{name}{n}": value for name, value in vars(message).items()}
+    return values
 
 
 def claim(session: Session, vault: Vault, channels: list[str]) -> tuple[str, Owed] | None:
