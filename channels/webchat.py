@@ -88,10 +88,14 @@ class WebChat:
         Returns the chat after number `seen`, with the answer if that comes within `patience` seconds.
         """
         heard = self._ear.rings
-        home = self._home(visitor)
+        sender, written = _sender(visitor), Written(text, choice, label)
         with at_once(self._engine) as session:
-            written = Written(text, choice, label)
-            is_new = reading.keep(session, home, _sender(visitor), message_id, written, seen)
+            home = inbox.find_home(session, self._vault, sender)
+            is_new = home is not None and reading.keep(session, home, sender, message_id, written, seen)
+        if home is None:  # who writes for the first time
+            with transaction(self._engine) as session:
+                home = inbox.home(session, self._vault, sender)
+                is_new = reading.keep(session, home, sender, message_id, written, seen)
         failpoints.reach("inbox.after_commit")
         self._bell.ring("inbox")
         self._waiting_room.wait(home.conversation_id, heard if is_new else None, patience)
@@ -113,15 +117,6 @@ class WebChat:
             if settle and after:
                 readers.seen(session, home.address_id, after)
             return self._log(session, home, after)
-
-    def _home(self, visitor: str) -> Home:
-        """Where this visitor's conversation lives; most have been here before."""
-        with at_once(self._engine) as session:
-            home = inbox.find_home(session, self._vault, _sender(visitor))
-        if home is not None:
-            return home
-        with transaction(self._engine) as session:
-            return inbox.home(session, self._vault, _sender(visitor))
 
     def _log(self, session: Session, home: Home, after: int) -> Log:
         said = reading.said(session, home, after)
