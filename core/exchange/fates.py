@@ -74,6 +74,7 @@ def read_row(kind: Kind, row: Row) -> dict[str, Any]:
             values[column.name] = column.parse(cell)
         except ValueError as error:
             wrong.append(f"{column.name} is “{cell[:60]}”: it must be {error}")
+    wrong += [f"“{cell[:60]}” stands under no column: a cell with , or ; in it needs quotes" for cell in row.stray[:1]]
     if wrong:
         raise Refused("; ".join(wrong))
     return values

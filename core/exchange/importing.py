@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from core import clock
 from core.crypto import Vault
 from core.database import run
-from core.exchange import files, sheets
+from core.exchange import dates, files, sheets
 from core.exchange.clinic import ROWS
 from core.exchange.fates import Fate, Import, Refused, read_row
 from core.exchange.files import Row, Sheet
@@ -87,14 +87,15 @@ def _remember_ids(work: Import) -> None:
 
 def _take_file(work: Import, kind: Kind, raw: bytes) -> None:
     try:
-        sheet = files.read(raw)
+        sheet = dates.settled(kind, files.read(raw))
     except files.Unreadable as error:
         work.fates.append(Fate(kind.name, 0, "refused", str(error)))
         return
     work.fates += [Fate(kind.name, 0, "noted", note) for note in sheet.notes]
     missing = [column.name for column in kind.columns if column.required and column.name not in sheet.columns]
     if missing:
-        work.fates.append(Fate(kind.name, 0, "refused", f"the column {', '.join(missing)} is missing"))
+        lacking = f"the column {missing[0]} is" if len(missing) == 1 else f"the columns {', '.join(missing)} are"
+        work.fates.append(Fate(kind.name, 0, "refused", f"{lacking} missing"))
         return
     for name in sheet.columns:
         if name and name not in kind.column:
