@@ -209,11 +209,16 @@ def _engine(url: str) -> Iterator["Engine"]:
 
 
 def _setup_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.description = "Make a clinic of your own: by questions, or from spreadsheets with --from."
+    ways = parser.add_mutually_exclusive_group()
+    ways.add_argument("--from", dest="folder", type=Path, metavar="FOLDER", help="take in the spreadsheets of a folder")
+    ways.add_argument("--example", type=Path, metavar="FOLDER", help="make empty spreadsheets to fill in")
+    ways.add_argument("--specialties", action="store_true", help="list the specialties, and what patients call them")
     parser.add_argument(
-        "--from", dest="folder", type=Path, metavar="FOLDER", help="take in the spreadsheets of a folder"
+        "--dry-run",
+        action="store_true",
+        help="with --from: say what would become of every row, and change nothing",
     )
-    parser.add_argument("--dry-run", action="store_true", help="say what would become of every row, and change nothing")
-    parser.add_argument("--example", type=Path, metavar="FOLDER", help="make empty spreadsheets to fill in")
 
 
 def _setup(options: argparse.Namespace, settings: Settings) -> int:
@@ -221,6 +226,10 @@ def _setup(options: argparse.Namespace, settings: Settings) -> int:
     from frontdesk import setup
     from frontdesk.embedded_postgres import database_url
 
+    if options.dry_run and options.folder is None:
+        raise CannotRun("--dry-run goes with --from FOLDER: it says what would become of the rows there.")
+    if options.specialties:
+        return setup.print_specialties()
     if options.example is not None:
         return setup.example(options.example)
     with database_url(settings) as url:
@@ -292,7 +301,10 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="frontdesk", description="The front desk of a clinic, in a chat.")
     subparsers = parser.add_subparsers(dest="command", required=True, metavar="command")
     for name, command in COMMANDS.items():
-        command.add_arguments(subparsers.add_parser(name, help=command.help, description=command.help))
+        subparser = subparsers.add_parser(
+            name, help=command.help, description=f"{command.help[0].upper()}{command.help[1:]}."
+        )
+        command.add_arguments(subparser)
     return parser
 
 
