@@ -8,6 +8,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from babel.numbers import get_currency_precision
+from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from core.compliance.audit import SETUP, record
@@ -16,6 +17,7 @@ from core.database import run
 from core.exchange import files, sheets
 from core.exchange.cells import WEEKDAYS
 from core.exchange.hours import LONG_AGO
+from core.exchange.importing import PATIENCE
 from core.exchange.people import patient_key
 
 Rows = list[dict[str, str]]
@@ -32,6 +34,7 @@ _NAME_PATIENT = "UPDATE patients SET external_id = %(external_id)s, external_key
 
 def write_out(session: Session, vault: Vault, *, with_patients: bool) -> dict[str, bytes]:
     """Every file of the clinic, by name without ending. Patients and visits only where they are asked for; that is audited."""
+    session.execute(text(PATIENCE))
     for table in _NAMED:
         run(session, _NAME.format(table=table))
     written: dict[str, Rows] = {name: write(session) for name, write in _CLINIC.items()}
@@ -87,7 +90,9 @@ _STATEMENTS = {
         SELECT name, short_name, locale, phone, privacy_url AS privacy_page, {_POLICY}
         FROM organization LEFT JOIN policies p ON p.visit_type_id IS NULL
         """,
-    "locations": "SELECT external_id AS id, name, address, zone, emergency_number, phone FROM locations ORDER BY id",
+    "locations": """
+        SELECT external_id AS id, name, address, zone, emergency_number, phone, privacy_url AS privacy_page FROM locations ORDER BY id
+        """,
     "holidays": """
         SELECT l.external_id AS location, h.on_date AS date, h.name FROM holidays h JOIN locations l ON l.id = h.location_id
         ORDER BY l.id, h.on_date

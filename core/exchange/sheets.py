@@ -23,12 +23,13 @@ class Column:
 
 @dataclass(frozen=True)
 class Kind:
-    """One file. The rows of a `whole_of` file are taken together: all rows of one owner replace what the owner had."""
+    """One file, and by which columns it knows a row. Of a `whole_of` file all rows of one owner replace what the owner had."""
 
     name: str
     about: str
     columns: tuple[Column, ...]
     whole_of: str | None = None
+    key: tuple[str, ...] = ("id",)
 
     @property
     def column(self) -> Mapping[str, Column]:
@@ -55,7 +56,7 @@ _POLICY = (
 def kinds(region: str = "US", today: date = date.max) -> tuple[Kind, ...]:
     """Every file, in the order in which they need each other; phone numbers without prefix are of `region`.
 
-    Whoever reads rows says which day it is: nobody is born later.
+    What locks schedules comes last, so that they are locked as shortly as may be. Whoever reads rows says which day it is: nobody is born later.
     """
     phone = cells.phone(region)
     return (
@@ -66,7 +67,7 @@ def kinds(region: str = "US", today: date = date.max) -> tuple[Kind, ...]:
             Column("phone", cells.dialled, "as patients dial it"),
             Column("privacy_page", cells.link, "what the clinic does with people's data"),
             *_POLICY,
-        )),
+        ), key=()),
         Kind("locations", "where patients are seen", (
             _must("id", cells.key, "what you call it elsewhere"),
             _must("name", cells.text, "as patients know it"),
@@ -74,18 +75,19 @@ def kinds(region: str = "US", today: date = date.max) -> tuple[Kind, ...]:
             _must("zone", cells.zone, "time zone, such as America/New_York"),
             _must("emergency_number", cells.dialled, "to call in an emergency, such as 911"),
             Column("phone", cells.dialled, "as patients dial it"),
+            Column("privacy_page", cells.link, "where it has one of its own"),
         )),
         Kind("opening_hours", "when a location is open, as patients are told", (
             _must("location", cells.key, "its id"),
             _must("weekdays", cells.weekdays, "such as Mon-Fri"),
             _must("opens", cells.clock, "such as 8:00"),
             _must("closes", cells.clock, "such as 18:00; 24:00 is midnight"),
-        ), whole_of="location"),
+        ), whole_of="location", key=()),
         Kind("holidays", "days on which a location is closed", (
             Column("location", cells.key, "its id; empty for all"),
             _must("date", cells.day, "such as 2026-12-25", dated=True),
-            _must("name", cells.text, "such as Christmas Day"),
-        )),
+            Column("name", cells.text, "such as Christmas Day; empty: open after all"),
+        ), key=("location", "date")),
         Kind("departments", "parts of the clinic", (
             _must("id", cells.key, "what you call it elsewhere"),
             _must("name", cells.text, "as patients know it"),
@@ -128,6 +130,13 @@ def kinds(region: str = "US", today: date = date.max) -> tuple[Kind, ...]:
             Column("rating_count", cells.number(0, 10_000_000), "how many rated", empty=0),
             Column("active", cells.yes, "no: they have left", empty=True),
         )),
+        Kind("patients", "who is known already", (
+            _must("id", cells.key, "such as the number of their record"),
+            _must("name", cells.text, "the full name"),
+            _must("birth_date", cells.birth_date(today), "such as 1990-05-03", dated=True),
+            Column("phone", phone, "such as +1 207 555 0100"),
+            Column("email", cells.email, ""),
+        )),
         Kind("hours", "when practitioners see patients, by the wall clock of the place", (
             _must("practitioner", cells.key, "their id"),
             _must("location", cells.key, "its id"),
@@ -138,20 +147,13 @@ def kinds(region: str = "US", today: date = date.max) -> tuple[Kind, ...]:
             Column("every_minutes", cells.minutes(1, 1_440), "visits may start so often", empty=cells.minutes(1, 99)("20")),
             Column("valid_from", cells.day, "first day on which this holds", dated=True),
             Column("valid_until", cells.day, "last day on which this holds", dated=True),
-        ), whole_of="practitioner"),
+        ), whole_of="practitioner", key=()),
         Kind("time_off", "when practitioners do not work all the same", (
             _must("practitioner", cells.key, "their id"),
             _must("from", cells.day_or_moment, "a day, or a local date and time", dated=True),
             _must("until", cells.day_or_moment, "the last day, or a local date and time", dated=True),
             Column("reason", cells.text, "for staff alone, never told to patients", empty=""),
-        ), whole_of="practitioner"),
-        Kind("patients", "who is known already", (
-            _must("id", cells.key, "such as the number of their record"),
-            _must("name", cells.text, "the full name"),
-            _must("birth_date", cells.birth_date(today), "such as 1990-05-03", dated=True),
-            Column("phone", phone, "such as +1 207 555 0100"),
-            Column("email", cells.email, ""),
-        )),
+        ), whole_of="practitioner", key=()),
         Kind("visits", "what is booked already", (
             _must("id", cells.key, "what you call it elsewhere"),
             _must("patient", cells.key, "their id"),
