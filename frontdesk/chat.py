@@ -94,8 +94,10 @@ def lines(script: Path | None, prompt: str = "> ") -> Iterator[str]:
         try:
             with script.open(encoding="utf-8") as file:
                 yield from _stripped(file)
-        except (OSError, UnicodeDecodeError) as error:
-            raise CannotRun(f"{script} cannot be read: {error}.") from error
+        except OSError as error:
+            raise CannotRun(f"{script} cannot be read ({error.strerror}).") from error
+        except UnicodeDecodeError as error:
+            raise CannotRun(f"{script} cannot be read: it is to be text in UTF-8.") from error
 
 
 def _stripped(file: TextIO | Iterable[str]) -> Iterator[str]:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from core.exchange.fates import Fate
+from frontdesk.printing import printable
 
 _MOST_SHOWN = 40  # lines of one kind of fate, where not every row was asked for
 
@@ -25,7 +26,7 @@ def print_rows(fates: list[Fate], *, every_row: bool) -> None:
         lines = [*_lines([fate for fate in fates if fate.what == what and (telling or fate.about)])]
         shown = lines if every_row else lines[:_MOST_SHOWN]
         for line in shown:
-            print("".join(sign if sign.isprintable() else "�" for sign in line))
+            print(printable(line.replace("\n", " ")))
         if len(shown) < len(lines):
             print(f"… and {len(lines) - len(shown)} more lines like these: --dry-run shows every row")
 

@@ -26,7 +26,8 @@ def from_folder(options: argparse.Namespace, settings: Settings, engine: Engine)
     """Take in the files of a folder, or say what would become of each row; 1 when any was refused."""
     folder = _read(options.folder)
     _require_own_clinic(engine)
-    fates = _take_in(engine, settings, folder, dry_run=options.dry_run)
+    with _stopped_in_words():
+        fates = _take_in(engine, settings, folder, dry_run=options.dry_run)
     reporting.report(fates, every_row=options.dry_run)
     if options.dry_run:
         print("Nothing was changed: this was a dry run. Without --dry-run the same rows are taken in.")
@@ -42,12 +43,9 @@ def by_questions(_options: argparse.Namespace, settings: Settings, engine: Engin
             "and `frontdesk setup --from FOLDER` takes in what has changed."
         )
     print("A few questions make your clinic. Ctrl-C leaves without a change; everything can be changed later.\n")
-    try:
+    with _stopped_in_words():
         folder = {name: files.written(list(rows[0]), rows) for name, rows in questions.asked().items()}
-    except KeyboardInterrupt:
-        print("\nNothing was changed.")
-        raise
-    fates = _take_in(engine, settings, folder, dry_run=False)
+        fates = _take_in(engine, settings, folder, dry_run=False)
     reporting.print_rows(fates, every_row=False)
     print(
         "Your clinic is ready: `frontdesk run` opens the desk, `frontdesk export FOLDER` writes it as spreadsheets to go on with."
@@ -83,6 +81,16 @@ def print_specialties() -> int:
     for each in vocabulary.specialties():
         print(f"{each.code}: {', '.join((each.label, *each.words))}")
     return 0
+
+
+@contextmanager
+def _stopped_in_words() -> Iterator[None]:
+    """All or nothing is taken in, so whoever presses Ctrl-C may be sure."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        print("\nNothing was changed.")
+        raise
 
 
 def _require_own_clinic(engine: Engine) -> None:
@@ -173,12 +181,19 @@ def explained() -> str:
         "",
         "`frontdesk setup` asks a few questions; `frontdesk setup --from FOLDER` takes in spreadsheets (CSV), and with `--dry-run` says what would",
         "become of every row without changing anything. `frontdesk setup --example FOLDER` makes empty files, `frontdesk export FOLDER` writes those",
-        "of the clinic that is there. Any encoding and any of the separators , ; and tab will do. Files may be left out; columns in bold are needed.",
+        "of the clinic that is there (patients and visits too with `--with-patients`). Files may be left out; columns in bold are needed.",
         "",
-        "Rows are known by their `id`: taking in a file again changes what has changed. Rows that are gone from a file are left as they are here",
-        "(a practitioner who has left gets `active` no), but the rows of `opening_hours`, `hours` and `time_off` of one location or practitioner",
-        "replace all that was there for it. Bad rows are explained one by one and stop nothing else. Visits that exist already take their time;",
-        "one that overlaps another is refused and named, and one that has changed here since is left as it is.",
+        "Save them as your spreadsheet program likes: any encoding, any of the separators , ; and tab, times as 9:00, 09:00:00 or 9 AM, amounts as",
+        "120.50 or 120,50. Dates as 2026-03-09 are never in doubt, nor is 9.3.2026 (day, month, year); 3/9/2026 is read where another date of the",
+        "same file shows which number is the month, and refused where none does.",
+        "",
+        "Rows are known by their `id`: taking in a file again changes what has changed. An empty cell empties what was there (but for a patient's",
+        "number and address); a column that the file lacks changes nothing. Rows that are gone from a file are left as they are here (a practitioner who has left gets `active` no), but the rows",
+        "of `opening_hours`, `hours` and `time_off` of one location or practitioner replace all that was there for it; a row that names nothing but",
+        "the location or practitioner says that there is nothing any more. Bad rows are explained one by one and stop nothing else.",
+        "",
+        "Visits that exist already take their time, and follow the other system: one that moved or was called off there does so here. One whose time is",
+        "taken here is refused and named, and so is one that patients or staff have changed here since: it stays as it is here.",
     ]
     for kind in sheets.kinds():
         lines += [

@@ -19,7 +19,7 @@ from core.database import driver, open_engine, run, scalar, transaction
 from core.exchange import cells, exporting, files, importing, sheets
 from core.exchange.sheets import Kind
 from core.scheduling import directory
-from frontdesk import setup, verify
+from frontdesk import verify
 from tests.core.own_clinic import CLINIC, count, refusals, take_in
 from tests.demo_clinic import VAULT, DemoClinic
 
@@ -347,7 +347,3 @@ def test_hostile_strings_in_every_field_are_refused_or_kept_as_they_are(engine: 
         written = exporting.write_out(session, VAULT, with_patients=True)
         assert {fate.what for fate in importing.take_in(session, VAULT, written)} == {"unchanged"}
         assert not any(finding.broken for finding in verify.check(session, VAULT).values())
-
-
-def test_the_page_about_the_files_is_up_to_date() -> None:
-    assert (ROOT / "docs" / "setup.md").read_text(encoding="utf-8") == setup.explained()
