@@ -105,6 +105,8 @@ def test_local_dates_are_read_where_the_file_shows_which_number_is_the_month() -
     assert notes == ("dates such as 12/25/1990 are read as month, day, year",)
     assert born("3/4/1990", "25/12/1990")[0] == ["1990-04-03", "1990-12-25"]
     assert born("3.4.1990")[0] == ["1990-04-03"]
+    assert born("3.4.1990", "3/4/1990")[0] == ["1990-04-03", "3/4/1990"]  # points tell nothing about slashes
+    assert born("25.12.1990", "12/25/1990")[0] == ["1990-12-25"] * 2
 
 
 @pytest.mark.parametrize("written", [("3/4/1990",), ("13/1/1990", "1/13/1990"), ("3/4/90", "25/12/90")])
