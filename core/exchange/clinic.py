@@ -8,6 +8,7 @@ from babel.numbers import get_currency_precision
 from sqlalchemy import RowMapping, Table, delete, insert, select, update
 
 from core.compliance.audit import SETUP, record
+from core.database import scalar
 from core.exchange.fates import Import, Refused, Taken, Values
 from core.people.organization import departments, holidays, locations, organization
 from core.people.practitioners import insurances, practitioner_insurances, practitioner_specialties, practitioners
@@ -195,7 +196,21 @@ def _practitioner(work: Import, values: Values) -> Taken:
     }
     id, taken = _upsert(work, "practitioners", practitioners, values.but(department=department), _PRACTITIONER)
     changed = [name for name, link in links.items() if name in values.given and _relink(work, *link, id)]
-    return _with(taken, changed)
+    what, about = _with(taken, changed)
+    if what == "changed" and not values["active"]:
+        about = "; ".join(filter(None, [about, _still_booked(work, id)]))
+    return what, about
+
+
+_AHEAD = """
+SELECT count(*) FROM appointments WHERE practitioner_id = %(id)s AND status = 'booked' AND lower(during) > %(now)s
+"""
+
+
+def _still_booked(work: Import, practitioner_id: int) -> str:
+    """What is to be said about somebody who has left."""
+    ahead = scalar(work.session, _AHEAD, id=practitioner_id, now=work.now)
+    return f"visits still booked with them: {ahead}" if ahead else ""
 
 
 def _with(taken: Taken, changed: list[str]) -> Taken:

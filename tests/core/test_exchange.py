@@ -16,7 +16,7 @@ import pytest
 from sqlalchemy import Engine
 
 from core.database import driver, open_engine, run, scalar, transaction
-from core.exchange import cells, exporting, files, importing, sheets
+from core.exchange import cells, exporting, files, importing, people, sheets
 from core.exchange.sheets import Kind
 from core.scheduling import directory
 from frontdesk import verify
@@ -298,6 +298,41 @@ def test_what_is_written_out_is_taken_in_without_a_change(clinic: DemoClinic, en
         fates = importing.take_in(session, VAULT, written)
         assert refusals(fates) == {}
     assert count(engine, "appointments") == 2
+
+
+def test_names_that_came_from_another_frontdesk_stand_in_nobody_s_way(clinic: DemoClinic) -> None:
+    with transaction(clinic.engine) as session:
+        for table in ("practitioners", "appointments"):
+            highest = f"(SELECT max(id) FROM {table})"  # noqa: S608
+            run(session, f"UPDATE {table} SET external_id = 'frontdesk-' || id - 1 WHERE id = {highest}")  # noqa: S608
+        newest = scalar(session, "SELECT max(id) FROM patients")
+        key = people.patient_key(VAULT, f"frontdesk-{newest - 1}")
+        wrapped = run(
+            session,
+            "SELECT k.id, k.wrapped FROM data_keys k JOIN patients p ON data_key_id = k.id WHERE p.id = %(id)s",
+            id=newest,
+        )
+        sealed = VAULT.unwrap(*wrapped.fetchall()[0]).seal_text(
+            "patients.external_id", newest, f"frontdesk-{newest - 1}"
+        )
+        run(
+            session,
+            "UPDATE patients SET external_key = %(key)s, external_id = %(sealed)s WHERE id = %(id)s",
+            key=key,
+            sealed=sealed,
+            id=newest,
+        )
+    with transaction(clinic.engine) as session:
+        written = exporting.write_out(session, VAULT, with_patients=True)
+        assert {fate.what for fate in importing.take_in(session, VAULT, written)} == {"unchanged"}
+
+
+def test_whoever_leaves_with_visits_ahead_is_named(engine: Engine) -> None:
+    take_in(engine, CLINIC)
+    (fate,) = take_in(
+        engine, {"practitioners": CLINIC["practitioners"].replace("\n", ",active\n", 1).replace("en|es", "en|es,no")}
+    )
+    assert fate.about == "active was “yes”; visits still booked with them: 2"
 
 
 def test_cells_that_look_like_formulas_are_quoted_and_come_back_as_they_were() -> None:
