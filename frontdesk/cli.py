@@ -313,11 +313,16 @@ def _run(options: argparse.Namespace) -> int:
     try:
         settings = load_settings()
         _set_up_logs(options.command, settings)
-        return COMMANDS[options.command].run(options, settings) or 0
+        code = COMMANDS[options.command].run(options, settings) or 0
+        sys.stdout.flush()
+        return code
     except (SettingsError, CannotRun) as known:
         print(known, file=sys.stderr)
         return KNOWN_ERROR
     except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:  # whoever reads what we print has seen enough, as `head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return INTERRUPTED
     except Exception as unexpected:
         if settings is not None and (sentence := about_database(unexpected, settings.database_url)):
