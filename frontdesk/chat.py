@@ -102,13 +102,18 @@ def lines(script: Path | None, prompt: str = "> ") -> Iterator[str]:
 
 def _stripped(file: TextIO | Iterable[str]) -> Iterator[str]:
     for line in file:
-        yield line.rstrip("\r\n")
+        yield _readable(line).rstrip("\r\n")
+
+
+def _readable(line: str) -> str:
+    """A line with whatever bytes are no letters shown as such."""
+    return line.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 def _typed(prompt: str) -> Iterator[str]:
     while True:
         try:
-            yield input(prompt if sys.stdin.isatty() else "")
+            yield _readable(input(prompt if sys.stdin.isatty() else ""))
         except EOFError:
             return
 

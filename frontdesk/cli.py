@@ -1,6 +1,7 @@
 """The `frontdesk` command: a table of subcommands. Each imports what it needs when it is called."""
 
 import argparse
+import io
 import os
 import signal
 import sys
@@ -37,8 +38,16 @@ def main(arguments: list[str] | None = None) -> None:
     """Run one subcommand and exit; whatever stops it is said in one sentence."""
     lifeline.follow()
     _let_signals_interrupt()
+    _take_any_letters()
     options = _parser().parse_args(arguments)
     sys.exit(_run(options))
+
+
+def _take_any_letters() -> None:
+    """Bytes that are no letters reach whoever refuses them with words; a terminal that lacks a letter shows ? in its place."""
+    for stream, errors in ((sys.stdin, "surrogateescape"), (sys.stdout, "replace")):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors=errors)
 
 
 def _let_signals_interrupt() -> None:
