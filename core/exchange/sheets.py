@@ -163,6 +163,6 @@ def kinds(region: str = "US", today: date = date.max) -> tuple[Kind, ...]:
             _must("start", cells.moment, "local date and time, such as 2026-03-09 14:30", dated=True),
             Column("minutes", cells.minutes(1, 1_440), "where it is longer or shorter than its kind"),
             Column("status", cells.choice("booked", "fulfilled", "noshow", "cancelled"), "empty: booked, or fulfilled once it is over"),
-            Column("overbooked", cells.yes, "squeezed in on purpose, beside another visit", empty=False),
+            Column("overbooked", cells.yes, "squeezed in on purpose, beside another visit"),
         )),
     )  # fmt: skip

@@ -5,7 +5,7 @@ practitioners, and the constraint on appointments decides what fits.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -19,13 +19,14 @@ from core.exchange.files import Sheet
 from core.exchange.people import PER_STATEMENT, patient_key
 from core.exchange.sheets import Kind
 from core.scheduling import booking, changing, directory
+from core.scheduling.availability import Need
 from core.scheduling.directory import Directory
 from core.scheduling.slots import need
 
 _PATIENTS = "SELECT external_key, id FROM patients WHERE external_key = ANY (%(keys)s)"
 _SEATS = "SELECT id, seats FROM practitioners"
 _KNOWN = """
-SELECT external_id, id, status, practitioner_id, patient_id, visit_type_id, location_id, overbooked, local_start,
+SELECT external_id, id, status, practitioner_id, patient_id, visit_type_id, location_id, overbooked, local_start, zone,
        lower(during) AS start, upper(during) AS end,
        (SELECT actor FROM audit WHERE entity = 'appointments' AND entity_id = appointments.id AND action LIKE 'visit.%%'
         ORDER BY audit.id DESC LIMIT 1) = 'setup' AS is_theirs
@@ -75,18 +76,31 @@ _OVERLAPS = "it overlaps another visit of the same practitioner; if that is mean
 
 @dataclass(frozen=True)
 class _Wish:
-    """A visit as its row says that it is, in our ids and in UTC; `told` whether the row says how it went."""
+    """A visit as its row says that it is, in our ids and in UTC; `told` are the columns that it does not leave empty."""
 
     row: int
     place: Mapping[str, Any]
     status: str
-    told: bool
-    before: datetime  # with its buffers
-    after: datetime
+    told: frozenset[str]
+    fits: Need
 
     @property
     def id(self) -> str:
         return str(self.place["external_id"])
+
+    def beside(self, was: Any) -> "_Wish":
+        """The same, with what the row leaves empty as it is here; one wall time stays one instant, even when clocks go back."""
+        kept: dict[str, Any] = {}
+        if "overbooked" not in self.told:
+            kept["overbooked"] = was.overbooked
+        same_clock = ("local_start", "zone", "location_id")
+        if all(self.place[name] == getattr(was, name) for name in same_clock):
+            kept["start"] = was.start
+        length = self.place["end"] - self.place["start"]
+        if "minutes" not in self.told and self.place["visit_type_id"] == was.visit_type_id:
+            length = was.end - was.start
+        start = kept.get("start", self.place["start"])
+        return replace(self, place={**self.place, **kept, "end": start + length})
 
 
 class _Visits:
@@ -106,7 +120,7 @@ class _Visits:
         booking.sweep(self.work.session, [*self.work.ids["practitioners"].values()], self.work.now)
         wishes = [*filter(None, (self._wish(number, values) for number, values in rows))]
         known = {v.external_id: v for v in run(self.work.session, _KNOWN, ids=[wish.id for wish in wishes])}
-        self._follow([(wish, known[wish.id]) for wish in wishes if wish.id in known])
+        self._follow([(wish.beside(known[wish.id]), known[wish.id]) for wish in wishes if wish.id in known])
         self._add([wish for wish in wishes if wish.id not in known])
         self._keep_buffers()
 
@@ -180,15 +194,16 @@ class _Visits:
         """Let a visit be what its row says; or leave it as it is and return False, as somebody else has the time."""
         differs, status = _differences(wish, was), _status_here(wish, was, self.work.now)
         ends = was.status in _LIVE and status not in _LIVE
+        revives = was.status == "cancelled" and status != "cancelled"
         try:
             with self.work.session.begin_nested():
                 if ends:  # what is over needs no free time
                     self._set_status(was.id, status)
                 if differs:
                     self._move(wish, was)
-                if was.status == "cancelled" != status:
+                if revives:
                     changing.revive(self.work.session, was.id, SETUP)
-                if not ends and status not in (_as_told(was.status), "booked" if was.status == "cancelled" else None):
+                if not ends and status != ("booked" if revives else _as_told(was.status)):
                     self._set_status(was.id, status)
         except (SlotTaken, psycopg.errors.ExclusionViolation):
             return False
@@ -216,8 +231,8 @@ class _Visits:
 
     def _keep_buffers(self) -> None:
         wanting = [(id, w) for id, w in self.placed if w.status in _LIVE and not w.place["overbooked"]]
-        later = [(id, w.after) for id, w in wanting if w.after > w.place["end"]]
-        earlier = [(id, w.before) for id, w in wanting if w.before < w.place["start"]]
+        later = [(id, w.place["end"] + w.fits.after) for id, w in wanting if w.fits.after]
+        earlier = [(id, w.place["start"] - w.fits.before) for id, w in wanting if w.fits.before]
         for statement, edges in ((_AFTER, later), (_BEFORE, earlier)):
             if edges:
                 run(self.work.session, statement, id=[id for id, _ in edges], edge=[edge for _, edge in edges])
@@ -238,18 +253,16 @@ def _wish(work: Import, clinic: Directory, row: int, values: Values) -> _Wish:
     if start.astimezone(place.zone).replace(tzinfo=None) != values["start"]:
         raise Refused(f"start: the clocks of {place.zone.key} skip {values['start']:%Y-%m-%d %H:%M}")
     end = start + (values["minutes"] or kind.length)
-    fits = need(kind)
     return _Wish(
         row,
         {
             "external_id": values["id"], "practitioner_id": doctor, "patient_id": patient, "visit_type_id": kind.id,
-            "location_id": place.id, "start": start, "end": end, "overbooked": values["overbooked"],
+            "location_id": place.id, "start": start, "end": end, "overbooked": bool(values["overbooked"]),
             "local_start": values["start"], "zone": place.zone.key,
         },
         values["status"] or ("booked" if end > work.now else "fulfilled"),
-        values["status"] is not None,
-        start - fits.before,
-        end + fits.after,
+        frozenset(name for name in ("status", "minutes", "overbooked") if values[name] is not None),
+        need(kind),
     )  # fmt: skip
 
 
@@ -260,7 +273,7 @@ def _as_told(status: str) -> str:
 
 def _status_here(wish: _Wish, was: Any, now: datetime) -> str:
     """The status that a known visit is to have: where the row does not say how it went, it went as we know."""
-    knows_better = not wish.told and wish.place["end"] <= now and was.status in ("noshow", "arrived")
+    knows_better = "status" not in wish.told and wish.place["end"] <= now and was.status in ("noshow", "arrived")
     return _as_told(was.status) if knows_better else wish.status
 
 

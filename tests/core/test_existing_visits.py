@@ -128,6 +128,25 @@ def test_who_has_arrived_or_did_not_come_is_known_better_here(engine: Engine) ->
     assert {fate.what for fate in take_in(engine, written)} == {"unchanged"}
 
 
+def test_what_a_row_leaves_empty_stays_as_it_is(engine: Engine) -> None:
+    visits(engine, visit("a", "14 09:00", "30,,"), visit("b", "14 09:10", ",,yes", patient="p2"))
+    take_in(engine, {"visit_types": CLINIC["visit_types"].replace(",20,", ",25,")})
+    rows = [visit("v1", "10 09:00"), visit("a", "14 09:00"), visit("b", "14 09:10", patient="p2")]
+    assert visits(engine, *rows) == [("unchanged", "")] * 3
+    assert visits(engine, visit("a", "14 10:00", "20,,")) == [("changed", "start was 2031-03-14 09:00, minutes was 30")]
+
+
+def test_the_second_of_two_wall_times_stays_the_second(engine: Engine) -> None:
+    visits(engine, "n,p1,lee,skin,elm,2031-11-02 01:30,,,\n")
+    with transaction(engine) as session:
+        run(
+            session,
+            "UPDATE appointments SET during = tstzrange(lower(during) + '1 hour', upper(during) + '1 hour'), "
+            "blocked = tstzrange(lower(blocked) + '1 hour', upper(blocked) + '1 hour') WHERE external_id = 'n'",
+        )
+    assert visits(engine, "n,p1,lee,skin,elm,2031-11-02 01:30,,,\n") == [("unchanged", "")]
+
+
 def test_a_hold_that_has_run_out_is_in_nobody_s_way(engine: Engine) -> None:
     with transaction(engine) as session:
         run(
