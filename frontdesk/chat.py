@@ -94,19 +94,26 @@ def lines(script: Path | None, prompt: str = "> ") -> Iterator[str]:
         try:
             with script.open(encoding="utf-8") as file:
                 yield from _stripped(file)
-        except (OSError, UnicodeDecodeError) as error:
-            raise CannotRun(f"{script} cannot be read: {error}.") from error
+        except OSError as error:
+            raise CannotRun(f"{script} cannot be read ({error.strerror}).") from error
+        except UnicodeDecodeError as error:
+            raise CannotRun(f"{script} cannot be read: it is to be text in UTF-8.") from error
 
 
 def _stripped(file: TextIO | Iterable[str]) -> Iterator[str]:
     for line in file:
-        yield line.rstrip("\r\n")
+        yield _readable(line).rstrip("\r\n")
+
+
+def _readable(line: str) -> str:
+    """A line with whatever bytes are no letters shown as such."""
+    return line.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 def _typed(prompt: str) -> Iterator[str]:
     while True:
         try:
-            yield input(prompt if sys.stdin.isatty() else "")
+            yield _readable(input(prompt if sys.stdin.isatty() else ""))
         except EOFError:
             return
 

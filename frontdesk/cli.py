@@ -1,6 +1,7 @@
 """The `frontdesk` command: a table of subcommands. Each imports what it needs when it is called."""
 
 import argparse
+import io
 import os
 import signal
 import sys
@@ -37,8 +38,16 @@ def main(arguments: list[str] | None = None) -> None:
     """Run one subcommand and exit; whatever stops it is said in one sentence."""
     lifeline.follow()
     _let_signals_interrupt()
+    _take_any_letters()
     options = _parser().parse_args(arguments)
     sys.exit(_run(options))
+
+
+def _take_any_letters() -> None:
+    """Bytes that are no letters reach whoever refuses them with words; a terminal that lacks a letter shows ? in its place."""
+    for stream, errors in ((sys.stdin, "surrogateescape"), (sys.stdout, "replace")):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors=errors)
 
 
 def _let_signals_interrupt() -> None:
@@ -209,11 +218,16 @@ def _engine(url: str) -> Iterator["Engine"]:
 
 
 def _setup_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.description = "Make a clinic of your own: by questions, or from spreadsheets with --from."
+    ways = parser.add_mutually_exclusive_group()
+    ways.add_argument("--from", dest="folder", type=Path, metavar="FOLDER", help="take in the spreadsheets of a folder")
+    ways.add_argument("--example", type=Path, metavar="FOLDER", help="make empty spreadsheets to fill in")
+    ways.add_argument("--specialties", action="store_true", help="list the specialties, and what patients call them")
     parser.add_argument(
-        "--from", dest="folder", type=Path, metavar="FOLDER", help="take in the spreadsheets of a folder"
+        "--dry-run",
+        action="store_true",
+        help="with --from: say what would become of every row, and change nothing",
     )
-    parser.add_argument("--dry-run", action="store_true", help="say what would become of every row, and change nothing")
-    parser.add_argument("--example", type=Path, metavar="FOLDER", help="make empty spreadsheets to fill in")
 
 
 def _setup(options: argparse.Namespace, settings: Settings) -> int:
@@ -221,6 +235,10 @@ def _setup(options: argparse.Namespace, settings: Settings) -> int:
     from frontdesk import setup
     from frontdesk.embedded_postgres import database_url
 
+    if options.dry_run and options.folder is None:
+        raise CannotRun("--dry-run goes with --from FOLDER: it says what would become of the rows there.")
+    if options.specialties:
+        return setup.print_specialties()
     if options.example is not None:
         return setup.example(options.example)
     with database_url(settings) as url:
@@ -292,7 +310,10 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="frontdesk", description="The front desk of a clinic, in a chat.")
     subparsers = parser.add_subparsers(dest="command", required=True, metavar="command")
     for name, command in COMMANDS.items():
-        command.add_arguments(subparsers.add_parser(name, help=command.help, description=command.help))
+        subparser = subparsers.add_parser(
+            name, help=command.help, description=f"{command.help[0].upper()}{command.help[1:]}."
+        )
+        command.add_arguments(subparser)
     return parser
 
 
@@ -301,11 +322,16 @@ def _run(options: argparse.Namespace) -> int:
     try:
         settings = load_settings()
         _set_up_logs(options.command, settings)
-        return COMMANDS[options.command].run(options, settings) or 0
+        code = COMMANDS[options.command].run(options, settings) or 0
+        sys.stdout.flush()
+        return code
     except (SettingsError, CannotRun) as known:
         print(known, file=sys.stderr)
         return KNOWN_ERROR
     except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:  # whoever reads what we print has seen enough, as `head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return INTERRUPTED
     except Exception as unexpected:
         if settings is not None and (sentence := about_database(unexpected, settings.database_url)):

@@ -32,6 +32,7 @@ from core.scheduling import directory
 from frontdesk.chat import lines
 from frontdesk.errors import CannotRun
 from frontdesk.moving_in import require_clinic, require_keys
+from frontdesk.printing import printable
 from frontdesk.worker import Worker
 
 MOST_WAITING, MOST_LATELY, MOST_LINES = 50, 10, 60
@@ -275,11 +276,11 @@ def run(options: argparse.Namespace, settings: Settings) -> None:
         typed = options.script is None and sys.stdin.isatty()
         if typed:
             print(f"Good to see you, {desk.me.name}. `help` shows what you can do; Ctrl-D leaves.")
-            print(desk.do("list"))
+            print(printable(desk.do("list")))
         for line in lines(options.script, "desk> "):
             if not typed:
-                print(f"desk> {line}")
-            print(desk.do(line), flush=True)
+                print(f"desk> {printable(line)}")
+            print(printable(desk.do(line)), flush=True)
         if typed:
             print()  # after Ctrl-D the shell's prompt begins a line of its own
     finally:

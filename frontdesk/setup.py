@@ -2,55 +2,63 @@
 
 import argparse
 import os
-from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from sqlalchemy import Engine, select
 
 from core.config import Settings
 from core.database import transaction
-from core.exchange import cells, exporting, files, importing, sheets
+from core.exchange import exporting, files, importing, sheets
 from core.exchange.fates import Fate
 from core.people.organization import organization
 from core.scheduling import vocabulary
+from frontdesk import questions, reporting
 from frontdesk.errors import CannotRun
 
-_MOST_SHOWN = 40  # rows of one kind of fate, where there are very many
+_NO_CLINIC = "it must name the clinic: one row with name and short_name"
+_WORKBOOKS = (".xlsx", ".xls", ".ods", ".numbers")
 
 
 def from_folder(options: argparse.Namespace, settings: Settings, engine: Engine) -> int:
     """Take in the files of a folder, or say what would become of each row; 1 when any was refused."""
     folder = _read(options.folder)
     _require_own_clinic(engine)
-    fates = _take_in(engine, settings, folder, dry_run=options.dry_run)
-    _report(fates, every_row=options.dry_run)
+    with _stopped_in_words():
+        fates = _take_in(engine, settings, folder, dry_run=options.dry_run)
+    reporting.report(fates, every_row=options.dry_run)
     if options.dry_run:
         print("Nothing was changed: this was a dry run. Without --dry-run the same rows are taken in.")
     return 1 if any(fate.what == "refused" for fate in fates) else 0
 
 
 def by_questions(_options: argparse.Namespace, settings: Settings, engine: Engine) -> int:
-    """Ask for what a small clinic needs, and make it."""
+    """Ask for what a small clinic needs, and make it. A clinic that is there already is left alone."""
     _require_own_clinic(engine)
+    if _holds_clinic(engine):
+        raise CannotRun(
+            "This database holds your clinic already. `frontdesk export FOLDER` writes it as spreadsheets; change them, "
+            "and `frontdesk setup --from FOLDER` takes in what has changed."
+        )
     print("A few questions make your clinic. Ctrl-C leaves without a change; everything can be changed later.\n")
-    folder = {name: files.written(list(rows[0]), rows) for name, rows in _asked().items()}
-    fates = _take_in(engine, settings, folder, dry_run=False)
-    _report([fate for fate in fates if fate.what in ("refused", "noted")], every_row=True)
+    with _stopped_in_words():
+        folder = {name: files.written(list(rows[0]), rows) for name, rows in questions.asked().items()}
+        fates = _take_in(engine, settings, folder, dry_run=False)
+    reporting.print_rows(fates, every_row=False)
     print(
         "Your clinic is ready: `frontdesk run` opens the desk, `frontdesk export FOLDER` writes it as spreadsheets to go on with."
     )
-    return 0
+    return 1 if any(fate.what == "refused" for fate in fates) else 0
 
 
 def export(options: argparse.Namespace, settings: Settings, engine: Engine) -> int:
     """Write the clinic as the files that `setup` takes in; readable by nobody else."""
     folder: Path = options.folder
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     with transaction(engine) as session:
         written = exporting.write_out(session, settings.vault, with_patients=options.with_patients)
-    _write(folder, written, force=options.force)
+        _write(folder, _as_csv(written), None if options.force else "--force overwrites")
     print(
         f"{len(written)} files are in {folder}."
         + ("" if options.with_patients else " Patients and visits: --with-patients.")
@@ -60,12 +68,29 @@ def export(options: argparse.Namespace, settings: Settings, engine: Engine) -> i
 
 def example(folder: Path) -> int:
     """Empty files with their columns, and a page that explains each."""
-    folder.mkdir(parents=True, exist_ok=True)
-    _write(folder, exporting.examples(), force=False)
+    _write(folder, {**_as_csv(exporting.examples()), "setup.md": explained().encode()}, "name another folder")
     print(
-        f"Empty files are in {folder}. docs/setup.md explains every column; `frontdesk setup --from {folder} --dry-run` checks them."
+        f"Empty files are in {folder}; setup.md beside them explains every column. "
+        f"`frontdesk setup --from {folder} --dry-run` checks what you have filled in."
     )
     return 0
+
+
+def print_specialties() -> int:
+    """What may stand under specialty: its code, its name, or any of the words that patients use."""
+    for each in vocabulary.specialties():
+        print(f"{each.code}: {', '.join((each.label, *each.words))}")
+    return 0
+
+
+@contextmanager
+def _stopped_in_words() -> Iterator[None]:
+    """All or nothing is taken in, so whoever presses Ctrl-C may be sure."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        print("\nNothing was changed.")
+        raise
 
 
 def _require_own_clinic(engine: Engine) -> None:
@@ -77,26 +102,52 @@ def _require_own_clinic(engine: Engine) -> None:
             )
 
 
-def _read(folder: Path) -> dict[str, bytes]:
+def _holds_clinic(engine: Engine) -> bool:
+    with transaction(engine) as session:
+        return session.execute(select(organization.c.id)).first() is not None
+
+
+@contextmanager
+def _reachable(folder: Path, doing: str) -> Iterator[None]:
     try:
-        found = {path.stem.lower().replace("-", "_"): path.read_bytes() for path in sorted(folder.glob("*.csv"))}
+        yield
     except OSError as error:
-        raise CannotRun(f"{error.filename} cannot be read ({error.strerror}).") from error
-    if not found:
-        raise CannotRun(
-            f"There is no file such as locations.csv in {folder}. `frontdesk setup --example {folder}` makes empty ones."
-        )
-    return found
+        raise CannotRun(f"{error.filename or folder} cannot be {doing} ({error.strerror}).") from error
 
 
-def _write(folder: Path, written: Mapping[str, bytes], *, force: bool) -> None:
-    there = [name for name in written if (folder / f"{name}.csv").exists()]
-    if there and not force:
-        raise CannotRun(f"{folder / there[0]}.csv is there already; --force overwrites.")
-    for name, content in written.items():
-        descriptor = os.open(folder / f"{name}.csv", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
+def _read(folder: Path) -> dict[str, bytes]:
+    """The spreadsheets of a folder, by name in the one way in which we write them."""
+    with _reachable(folder, "read"):
+        there = sorted(folder.iterdir()) if folder.is_dir() else []
+        sheets_ = [path for path in there if path.suffix.lower() == ".csv"]
+        names = [re.sub(r"[ -]", "_", path.stem.strip().lower()) for path in sheets_]
+        if twice := next((name for name in names if names.count(name) > 1), None):
+            raise CannotRun(f"{folder} has {twice}.csv twice, written differently: leave one of them.")
+        if sheets_:
+            return dict(zip(names, (path.read_bytes() for path in sheets_), strict=True))
+    if any(path.suffix.lower() in _WORKBOOKS for path in there):
+        raise CannotRun(f"The spreadsheets in {folder} are to be saved as CSV: one file each, such as locations.csv.")
+    raise CannotRun(
+        f"There is no file such as locations.csv in {folder}. `frontdesk setup --example {folder}` makes empty ones."
+    )
+
+
+def _as_csv(written: Mapping[str, bytes]) -> dict[str, bytes]:
+    return {f"{name}.csv": content for name, content in written.items()}
+
+
+def _write(folder: Path, written: Mapping[str, bytes], otherwise: str | None) -> None:
+    """Write files that nobody else may read. Where one of them is there already, `otherwise` says what to do; None overwrites."""
+    with _reachable(folder, "written"):
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        there = [name for name in written if (folder / name).exists()]
+        if there and otherwise:
+            raise CannotRun(f"{folder / there[0]} is there already: {otherwise}.")
+        for name, content in written.items():
+            descriptor = os.open(folder / name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+            with os.fdopen(descriptor, "wb") as file:
+                os.fchmod(descriptor, 0o600)  # of a file that was there before
+                file.write(content)
 
 
 class _DryRun(Exception):
@@ -108,143 +159,16 @@ def _take_in(engine: Engine, settings: Settings, folder: Mapping[str, bytes], *,
     try:
         with transaction(engine) as session:
             fates += importing.take_in(session, settings.vault, folder)
-            there = session.execute(select(organization.c.id)).first()
-            if dry_run or there is None:
+            without_clinic = session.execute(select(organization.c.id)).first() is None
+            if dry_run or without_clinic:
                 raise _DryRun
     except _DryRun:
-        if not dry_run:
-            _report(fates, every_row=False)
+        if without_clinic:
+            fates.append(Fate("organization", 0, "refused", _NO_CLINIC))
+        if without_clinic and not dry_run:
+            reporting.report(fates, every_row=False)
             raise CannotRun("Nothing was taken in: organization.csv must name the clinic first.") from None
     return fates
-
-
-def _report(fates: Iterable[Fate], *, every_row: bool) -> None:
-    """What became of the rows: a dry run shows each, the real one what needs a look, and how many of each there are."""
-    fates = list(fates)
-    for what in ("new", "changed", "unchanged", "noted", "refused"):
-        shown = [
-            fate for fate in fates if fate.what == what and (every_row or what in ("refused", "noted") or fate.about)
-        ]
-        for fate in shown[:_MOST_SHOWN] if len(shown) > 5 * _MOST_SHOWN else shown:
-            place = f"{fate.file}.csv" + (f", row {fate.row}" if fate.row else "")
-            print(f"{place}: {fate.what}" + (f": {fate.about}" if fate.about else ""))
-        if len(shown) > 5 * _MOST_SHOWN:
-            print(f"… and {len(shown) - _MOST_SHOWN} more rows that are {what}")
-    counted = Counter((fate.file, fate.what) for fate in fates if fate.row)
-    for file in dict.fromkeys(fate.file for fate in fates if fate.row):
-        each = ", ".join(f"{n} {what}" for (of, what), n in counted.items() if of == file)
-        print(f"{file}.csv: {each}")
-
-
-# --- questions -------------------------------------------------------------------------------------------------------
-
-
-def _ask(question: str, parse: Callable[[str], Any] = cells.text, default: str = "", *, needed: bool = True) -> str:
-    """An answer that can be read, as it was typed."""
-    while True:
-        try:
-            answer = input(f"{question}{f' [{default}]' if default else ''}: ").strip() or default
-        except EOFError:
-            raise CannotRun("The answers have ended before the questions; nothing was changed.") from None
-        if not answer and needed:
-            print("  This one is needed.")
-            continue
-        try:
-            if answer:
-                parse(answer)
-            return answer
-        except ValueError as error:
-            print(f"  That must be {error}".rstrip("?.") + ("?" if str(error).endswith("?") else "."))
-
-
-def _specialty(answer: str) -> str:
-    known = {each.code: each for each in vocabulary.specialties()}
-    by_word = {word.lower(): code for code, each in known.items() for word in (code, each.label, *each.words)}
-    if answer.lower() not in by_word:
-        raise ValueError("a specialty such as dermatology, dentist or skin doctor")
-    return by_word[answer.lower()]
-
-
-def _hours(answer: str) -> tuple[str, str, str]:
-    days, _, times = answer.rpartition(" ")
-    opens, dash, closes = times.replace("–", "-").partition("-")
-    if not dash or not days:
-        raise ValueError("weekdays and times such as Mon-Fri 9:00-17:00")
-    cells.weekdays(days), cells.clock(opens), cells.clock(closes)
-    return days, opens, closes
-
-
-def _asked() -> dict[str, list[dict[str, str]]]:
-    name = _ask("What is your clinic called?")
-    clinic = {
-        "name": name,
-        "short_name": _ask("Its short name, for messages", default=name.split()[0]),
-        "locale": _ask("Language and country, for dates and prices", cells.locale, "en_US"),
-        "phone": _ask("The number that patients call"),
-        "privacy_page": _ask("Address of your privacy page (Enter: none yet)", cells.link, needed=False),
-    }
-    place = {
-        "id": "main",
-        "name": _ask("Where are patients seen? A short name of the place", default="Main"),
-        "address": _ask("Its address"),
-        "zone": _ask("Its time zone, such as America/New_York", cells.zone),
-        "emergency_number": _ask("Which number is called in an emergency?", default="911"),
-        "phone": clinic["phone"],
-    }
-    opened = _ask("When are you open?", _hours, "Mon-Fri 9:00-17:00")
-    doctors: list[dict[str, str]] = []
-    kinds: dict[str, dict[str, str]] = {}
-    hours: list[dict[str, str]] = []
-    while True:
-        doctor = _ask(
-            "Name of a doctor, such as Dr Grace Lee" if not doctors else "Another doctor (Enter: no more)",
-            needed=not doctors,
-        )
-        if not doctor:
-            break
-        title, given, family = _parts(doctor)
-        code = _specialty(_ask(f"  What does {doctor} do?", _specialty))
-        length = _ask("  How many minutes does a usual visit take?", cells.minutes(1, 1_440), "20")
-        kind = f"{code}-{length}"
-        kinds[kind] = {"id": kind, "name": "Consultation", "minutes": length, "specialty": code}
-        id = f"doctor-{len(doctors) + 1}"
-        doctors.append(
-            {
-                "id": id,
-                "title": title,
-                "given_name": given,
-                "family_name": family,
-                "specialties": code,
-                "visit_types": kind,
-            }
-        )
-        days, start, end = _hours(_ask("  When do they see patients?", _hours, opened))
-        hours.append(
-            {
-                "practitioner": id,
-                "location": "main",
-                "weekdays": days,
-                "from": start,
-                "until": end,
-                "every_minutes": length,
-            }
-        )
-    days, opens, closes = _hours(opened)
-    return {
-        "organization": [clinic],
-        "locations": [place],
-        "opening_hours": [{"location": "main", "weekdays": days, "opens": opens, "closes": closes}],
-        "visit_types": list(kinds.values()),
-        "practitioners": doctors,
-        "hours": hours,
-    }
-
-
-def _parts(name: str) -> tuple[str, str, str]:
-    """Title, given and family name, as far as they were written."""
-    words = name.split()
-    title = words.pop(0) if len(words) > 1 and words[0].rstrip(".").lower() in ("dr", "prof", "mr", "mrs", "ms") else ""
-    return title, " ".join(words[:-1]) or words[-1], words[-1]
 
 
 # --- documentation ---------------------------------------------------------------------------------------------------
@@ -257,12 +181,19 @@ def explained() -> str:
         "",
         "`frontdesk setup` asks a few questions; `frontdesk setup --from FOLDER` takes in spreadsheets (CSV), and with `--dry-run` says what would",
         "become of every row without changing anything. `frontdesk setup --example FOLDER` makes empty files, `frontdesk export FOLDER` writes those",
-        "of the clinic that is there. Any encoding and any of the separators , ; and tab will do. Files may be left out; columns in bold are needed.",
+        "of the clinic that is there (patients and visits too with `--with-patients`). Files may be left out; columns in bold are needed.",
         "",
-        "Rows are known by their `id`: taking in a file again changes what has changed. Rows that are gone from a file are left as they are here",
-        "(a practitioner who has left gets `active` no), but the rows of `opening_hours`, `hours` and `time_off` of one location or practitioner",
-        "replace all that was there for it. Bad rows are explained one by one and stop nothing else. Visits that exist already take their time;",
-        "one that overlaps another is refused and named, and one that has changed here since is left as it is.",
+        "Save them as your spreadsheet program likes: any encoding, any of the separators , ; and tab, times as 9:00, 09:00:00 or 9 AM, amounts as",
+        "120.50 or 120,50. Dates as 2026-03-09 are never in doubt, nor is 9.3.2026 (day, month, year); 3/9/2026 is read where another date of the",
+        "same file shows which number is the month, and refused where none does.",
+        "",
+        "Rows are known by their `id`: taking in a file again changes what has changed. An empty cell empties what was there (but for a patient's",
+        "number and address); a column that the file lacks changes nothing. Rows that are gone from a file are left as they are here (a practitioner who has left gets `active` no), but the rows",
+        "of `opening_hours`, `hours` and `time_off` of one location or practitioner replace all that was there for it; a row that names nothing but",
+        "the location or practitioner says that there is nothing any more. Bad rows are explained one by one and stop nothing else.",
+        "",
+        "Visits that exist already take their time, and follow the other system: one that moved or was called off there does so here. One whose time is",
+        "taken here is refused and named, and so is one that patients or staff have changed here since: it stays as it is here.",
     ]
     for kind in sheets.kinds():
         lines += [
@@ -274,5 +205,12 @@ def explained() -> str:
             "| column | what it holds |",
             "| --- | --- |",
         ]
-        lines += [f"| {f'**{c.name}**' if c.required else c.name} | {c.about} |" for c in kind.columns]
+        lines += [
+            f"| {f'**{column.name}**' if column.required else column.name} | {_in_table(column.about)} |"
+            for column in kind.columns
+        ]
     return "\n".join(lines) + "\n"
+
+
+def _in_table(words: str) -> str:
+    return words.replace("|", "\\|")

@@ -5,45 +5,77 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
+from uuid import uuid4
 from zoneinfo import ZoneInfo
 
 from babel.numbers import get_currency_precision
+from sqlalchemy import text
 
 from core.compliance.audit import SETUP, record
 from core.crypto import Vault
 from core.database import Session, run
-from core.exchange import files, sheets
+from core.exchange import files, people, sheets
 from core.exchange.cells import WEEKDAYS
 from core.exchange.hours import LONG_AGO
+from core.exchange.importing import PATIENCE
 from core.exchange.people import patient_key
 
 Rows = list[dict[str, str]]
 
-# What another system has not named gets a name, so that the files can be taken in again.
+# What another system has not named gets a name, so that the files can be taken in again. Where files of another Frontdesk were
+# taken in, a name may be somebody else's already.
 _NAMED = ("locations", "departments", "insurances", "visit_types", "practitioners")
-_NAME = "UPDATE {table} SET external_id = 'frontdesk-' || id WHERE external_id IS NULL"
-_NAME_VISITS = (
-    "UPDATE appointments SET external_id = 'frontdesk-' || id WHERE external_id IS NULL AND status <> 'pending'"
-)
-_UNNAMED_PATIENTS = "SELECT p.id, k.id AS key_id, k.wrapped FROM patients p JOIN data_keys k ON k.id = p.data_key_id WHERE external_key IS NULL"
-_NAME_PATIENT = "UPDATE patients SET external_id = %(external_id)s, external_key = %(external_key)s WHERE id = %(id)s"
+_NAME = """
+UPDATE {table} t SET external_id = 'frontdesk-' || id || CASE
+  WHEN EXISTS (SELECT FROM {table} WHERE external_id = 'frontdesk-' || t.id) THEN '-' || left(gen_random_uuid()::text, 8) ELSE '' END
+WHERE external_id IS NULL
+"""
+_NAME_VISITS = _NAME.format(table="appointments") + " AND status <> 'pending'"
+_UNNAMED_PATIENTS = """
+SELECT p.id, k.id AS key_id, k.wrapped FROM patients p JOIN data_keys k ON k.id = p.data_key_id WHERE external_key IS NULL
+"""
+_TAKEN_KEYS = "SELECT external_key FROM patients WHERE external_key = ANY (%(keys)s)"
+_NAME_PATIENTS = """
+UPDATE patients SET external_id = t.external_id, external_key = t.external_key
+FROM unnest(%(id)s::bigint[], %(external_id)s::bytea[], %(external_key)s::bytea[]) AS t(id, external_id, external_key)
+WHERE patients.id = t.id
+"""
 
 
 def write_out(session: Session, vault: Vault, *, with_patients: bool) -> dict[str, bytes]:
     """Every file of the clinic, by name without ending. Patients and visits only where they are asked for; that is audited."""
+    session.execute(text(PATIENCE))
     for table in _NAMED:
         run(session, _NAME.format(table=table))
     written: dict[str, Rows] = {name: write(session) for name, write in _CLINIC.items()}
     if with_patients:
         run(session, _NAME_VISITS)
-        for row in run(session, _UNNAMED_PATIENTS).fetchall():
-            name, key = f"frontdesk-{row.id}", vault.unwrap(row.key_id, row.wrapped)
-            sealed = key.seal_text("patients.external_id", row.id, name)
-            run(session, _NAME_PATIENT, id=row.id, external_id=sealed, external_key=patient_key(vault, name))
+        _name_patients(session, vault)
         written |= _patients_and_visits(session, vault)
         record(session, SETUP, "patients.exported", "organization", 1, count=len(written["patients"]))
     columns = {kind.name: list(kind.column) for kind in sheets.kinds()}
     return {name: files.written(columns[name], rows) for name, rows in written.items()}
+
+
+def _name_patients(session: Session, vault: Vault) -> None:
+    unnamed = run(session, _UNNAMED_PATIENTS).fetchall()
+    names = {row.id: f"frontdesk-{row.id}" for row in unnamed}
+    keys = {id: patient_key(vault, name) for id, name in names.items()}
+    taken = {bytes(key) for (key,) in run(session, _TAKEN_KEYS, keys=[*keys.values()])}
+    for id in [id for id, key in keys.items() if key in taken]:
+        names[id] += f"-{uuid4().hex[:8]}"
+        keys[id] = patient_key(vault, names[id])
+    rows = [
+        {
+            "id": row.id,
+            "external_id": vault.unwrap(row.key_id, row.wrapped).seal_text(
+                "patients.external_id", row.id, names[row.id]
+            ),
+            "external_key": keys[row.id],
+        }
+        for row in unnamed
+    ]
+    people.write(session, {_NAME_PATIENTS: rows})
 
 
 def examples() -> dict[str, bytes]:
@@ -86,7 +118,9 @@ _STATEMENTS = {
         SELECT name, short_name, locale, phone, privacy_url AS privacy_page, {_POLICY}
         FROM organization LEFT JOIN policies p ON p.visit_type_id IS NULL
         """,
-    "locations": "SELECT external_id AS id, name, address, zone, emergency_number, phone FROM locations ORDER BY id",
+    "locations": """
+        SELECT external_id AS id, name, address, zone, emergency_number, phone, privacy_url AS privacy_page FROM locations ORDER BY id
+        """,
     "holidays": """
         SELECT l.external_id AS location, h.on_date AS date, h.name FROM holidays h JOIN locations l ON l.id = h.location_id
         ORDER BY l.id, h.on_date
@@ -210,10 +244,10 @@ _STATUS = {"arrived": "booked"}
 
 
 def _patients_and_visits(session: Session, vault: Vault) -> dict[str, Rows]:
-    people: dict[int, dict[str, str]] = {}
+    known: dict[int, dict[str, str]] = {}
     for row in run(session, _PATIENTS):
         key = vault.unwrap(row.key_id, row.wrapped)
-        people[row.id] = {
+        known[row.id] = {
             "id": key.open_text("patients.external_id", row.id, row.external_id),
             "name": key.open_text("patients.name", row.id, row.name),
             "birth_date": key.open_text("patients.birth_date", row.id, row.birth_date),
@@ -227,10 +261,10 @@ def _patients_and_visits(session: Session, vault: Vault) -> dict[str, Rows]:
             for name in ("id", "practitioner", "visit_type", "location", "start", "overbooked")
         }
         | {
-            "patient": people[row.patient_id]["id"],
+            "patient": known[row.patient_id]["id"],
             "status": _STATUS.get(row.status, row.status),
             "minutes": "" if row.length == row.usual else str(row.length // timedelta(minutes=1)),
         }
         for row in run(session, _VISITS)
     ]
-    return {"patients": list(people.values()), "visits": visits}
+    return {"patients": list(known.values()), "visits": visits}

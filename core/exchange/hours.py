@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, date, datetime, time, timedelta
+from itertools import combinations
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -9,7 +10,7 @@ from sqlalchemy import Table, delete, insert, select
 
 from core.compliance.audit import SETUP, record
 from core.database import run
-from core.exchange.fates import Import, Refused, Taken
+from core.exchange.fates import Import, Refused, Taken, Values
 from core.people.organization import locations, opening_hours
 from core.scheduling.schedules import extra_hours, time_off, weekly_hours
 from core.scheduling.visit_types import practitioner_visit_types, visit_types
@@ -38,24 +39,39 @@ def _in_order(opens: time, closes: time, names: str) -> None:
         raise Refused(f"{names}: {closes:%H:%M} is not after {opens:%H:%M}")
 
 
-def _opening_hours(work: Import, place: int, rows: list[dict[str, Any]]) -> Taken:
+def _opening_hours(work: Import, place: int, rows: list[Values]) -> Taken:
     wanted = []
     for row in rows:
         _in_order(row["opens"], row["closes"], "closes")
         wanted += [{"weekday": d, "local_start": row["opens"], "local_end": row["closes"]} for d in row["weekdays"]]
-    _refuse_overlaps((w["weekday"], w["local_start"], w["local_end"]) for w in wanted)
+    _refuse_overlaps(wanted, "weekday")
     return ("changed" if _replace(work, {opening_hours: wanted}, ("location_id", place)) else "unchanged"), ""
 
 
-def _refuse_overlaps(stretches: Iterable[tuple[Any, time, time]]) -> None:
-    end: dict[Any, time] = {}
-    for day, start, until in sorted(set(stretches), key=lambda each: (str(each[0]), each[1])):
-        if day in end and (end[day] == time(0) or start < end[day]):
-            raise Refused(f"two of these rows overlap at {start:%H:%M}")
-        end[day] = until
+def _refuse_overlaps(stretches: Iterable[Mapping[str, Any]], day: str) -> None:
+    """Refuse two stretches of one day that share a minute while both hold, wherever they are."""
+    by_day: dict[Any, list[Mapping[str, Any]]] = {}
+    for stretch in stretches:
+        by_day.setdefault(stretch[day], []).append(stretch)
+    for same_day in by_day.values():
+        for one, other in combinations(same_day, 2):
+            start = max(one["local_start"], other["local_start"])
+            if start < min(_end(one), _end(other)) and _hold_together(one, other):
+                raise Refused(f"two of these rows overlap at {start:%H:%M}")
 
 
-def _hours(work: Import, practitioner_id: int, rows: list[dict[str, Any]]) -> Taken:
+def _end(stretch: Mapping[str, Any]) -> time:
+    end: time = stretch["local_end"]
+    return time.max if end == time(0) else end
+
+
+def _hold_together(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Whether there is a day on which both are valid."""
+    first = max(each.get("valid_from") or date.min for each in (one, other))
+    return first < min(each.get("valid_until") or date.max for each in (one, other))
+
+
+def _hours(work: Import, practitioner_id: int, rows: list[Values]) -> Taken:
     work.lock_schedules()
     weekly: list[dict[str, Any]] = []
     extra: list[dict[str, Any]] = []
@@ -77,15 +93,18 @@ def _hours(work: Import, practitioner_id: int, rows: list[dict[str, Any]]) -> Ta
         if last is not None and last <= first:
             raise Refused("valid_until is before valid_from")
         weekly += [{**part, "weekday": d, "valid_from": first, "valid_until": last} for d in row["weekdays"]]
-    _refuse_overlaps(((w["weekday"], w["valid_from"]), w["local_start"], w["local_end"]) for w in weekly)
+    _refuse_overlaps(weekly, "weekday")
+    _refuse_overlaps(extra, "on_date")
     changed = _replace(work, {weekly_hours: weekly, extra_hours: extra}, ("practitioner_id", practitioner_id))
     if changed:
         record(work.session, SETUP, "schedule.changed", "practitioners", practitioner_id)
     return ("changed" if changed else "unchanged"), _too_short(work, practitioner_id, rows)
 
 
-def _too_short(work: Import, practitioner_id: int, rows: list[dict[str, Any]]) -> str:
+def _too_short(work: Import, practitioner_id: int, rows: list[Values]) -> str:
     """A warning where a kind of visit fits into none of the hours."""
+    if not rows:
+        return ""
     longest = max(_length(row["from"], row["until"]) for row in rows)
     kinds = work.session.execute(
         select(visit_types.c.label, visit_types.c.length)
@@ -101,10 +120,10 @@ def _length(start: time, end: time) -> timedelta:
     return datetime.combine(day + timedelta(days=end == time(0)), end) - datetime.combine(day, start)
 
 
-def _time_off(work: Import, practitioner_id: int, rows: list[dict[str, Any]]) -> Taken:
+def _time_off(work: Import, practitioner_id: int, rows: list[Values]) -> Taken:
     work.lock_schedules()
     zone = _zone_of(work, practitioner_id)
-    wanted = []
+    wanted: list[tuple[datetime, datetime, str]] = []
     for row in rows:
         start, end = _instant(row["from"], zone), _instant(row["until"], zone, whole_day=True)
         if end <= start:
@@ -142,13 +161,15 @@ def _hit(work: Import, practitioner_id: int) -> str:
 
 
 def _zone_of(work: Import, practitioner_id: int) -> ZoneInfo:
-    """The clock of the place where a practitioner works first, else of the first place."""
+    """The clock of the place where a practitioner works first, else of the first place; Refused where there is none."""
     row = work.session.execute(
         select(locations.c.zone)
         .join(weekly_hours, weekly_hours.c.location_id == locations.c.id, isouter=True)
         .order_by(weekly_hours.c.practitioner_id != practitioner_id, locations.c.id)
         .limit(1)
-    ).scalar_one()
+    ).scalar_one_or_none()
+    if row is None:
+        raise Refused("there is no location yet, so nobody knows by which clock this is meant")
     return ZoneInfo(row)
 
 
@@ -159,7 +180,7 @@ def _instant(moment: date | datetime, zone: ZoneInfo, *, whole_day: bool = False
     return moment.replace(tzinfo=zone).astimezone(UTC)
 
 
-WHOLES: dict[str, Callable[[Import, int, list[dict[str, Any]]], Taken]] = {
+WHOLES: dict[str, Callable[[Import, int, list[Values]], Taken]] = {
     "opening_hours": _opening_hours,
     "hours": _hours,
     "time_off": _time_off,

@@ -18,16 +18,18 @@ class Column:
     about: str
     required: bool = False
     empty: Any = None  # what a missing cell means
+    dated: bool = False  # holds dates, which programs write in many ways
 
 
 @dataclass(frozen=True)
 class Kind:
-    """One file. The rows of a `whole_of` file are taken together: all rows of one owner replace what the owner had."""
+    """One file, and by which columns it knows a row. Of a `whole_of` file all rows of one owner replace what the owner had."""
 
     name: str
     about: str
     columns: tuple[Column, ...]
     whole_of: str | None = None
+    key: tuple[str, ...] = ("id",)
 
     @property
     def column(self) -> Mapping[str, Column]:
@@ -35,8 +37,8 @@ class Kind:
         return {column.name: column for column in self.columns}
 
 
-def _must(name: str, parse: Parse, about: str) -> Column:
-    return Column(name, parse, about, required=True)
+def _must(name: str, parse: Parse, about: str, *, dated: bool = False) -> Column:
+    return Column(name, parse, about, required=True, dated=dated)
 
 
 _POLICY = (
@@ -54,7 +56,7 @@ _POLICY = (
 def kinds(region: str = "US", today: date = date.max) -> tuple[Kind, ...]:
     """Every file, in the order in which they need each other; phone numbers without prefix are of `region`.
 
-    Whoever reads rows says which day it is: nobody is born later.
+    What locks schedules comes last, so that they are locked as shortly as may be. Whoever reads rows says which day it is: nobody is born later.
     """
     phone = cells.phone(region)
     return (
@@ -62,43 +64,44 @@ def kinds(region: str = "US", today: date = date.max) -> tuple[Kind, ...]:
             _must("name", cells.text, "the full name"),
             _must("short_name", cells.text, "names the sender of a message"),
             Column("locale", cells.locale, "how dates and prices are written, such as en_US", empty="en_US"),
-            Column("phone", cells.text, "as patients dial it"),
+            Column("phone", cells.dialled, "as patients dial it"),
             Column("privacy_page", cells.link, "what the clinic does with people's data"),
             *_POLICY,
-        )),
+        ), key=()),
         Kind("locations", "where patients are seen", (
-            _must("id", cells.text, "what you call it elsewhere"),
+            _must("id", cells.key, "what you call it elsewhere"),
             _must("name", cells.text, "as patients know it"),
             _must("address", cells.text, "street and town"),
             _must("zone", cells.zone, "time zone, such as America/New_York"),
-            _must("emergency_number", cells.text, "to call in an emergency, such as 911"),
-            Column("phone", cells.text, "as patients dial it"),
+            _must("emergency_number", cells.dialled, "to call in an emergency, such as 911"),
+            Column("phone", cells.dialled, "as patients dial it"),
+            Column("privacy_page", cells.link, "where it has one of its own"),
         )),
         Kind("opening_hours", "when a location is open, as patients are told", (
-            _must("location", cells.text, "its id"),
+            _must("location", cells.key, "its id"),
             _must("weekdays", cells.weekdays, "such as Mon-Fri"),
             _must("opens", cells.clock, "such as 8:00"),
             _must("closes", cells.clock, "such as 18:00; 24:00 is midnight"),
-        ), whole_of="location"),
+        ), whole_of="location", key=()),
         Kind("holidays", "days on which a location is closed", (
-            Column("location", cells.text, "its id; empty for all"),
-            _must("date", cells.day, "such as 2026-12-25"),
-            _must("name", cells.text, "such as Christmas Day"),
-        )),
+            Column("location", cells.key, "its id; empty for all"),
+            _must("date", cells.day, "such as 2026-12-25", dated=True),
+            Column("name", cells.text, "such as Christmas Day; empty: open after all"),
+        ), key=("location", "date")),
         Kind("departments", "parts of the clinic", (
-            _must("id", cells.text, "what you call it elsewhere"),
+            _must("id", cells.key, "what you call it elsewhere"),
             _must("name", cells.text, "as patients know it"),
         )),
         Kind("insurances", "who pays", (
-            _must("id", cells.text, "what you call it elsewhere"),
+            _must("id", cells.key, "what you call it elsewhere"),
             _must("name", cells.text, "the full name"),
             Column("words", cells.words, "what patients call it, separated by |", empty=()),
         )),
         Kind("visit_types", "what a visit can be for", (
-            _must("id", cells.text, "what you call it elsewhere"),
+            _must("id", cells.key, "what you call it elsewhere"),
             _must("name", cells.text, "as patients read it"),
             _must("minutes", cells.minutes(1, 1_440), "how long it takes"),
-            Column("specialty", cells.text, "such as dermatology; frontdesk setup --specialties lists them"),
+            Column("specialty", cells.specialty, "such as dermatology; frontdesk setup --specialties lists them"),
             Column("words", cells.words, "what patients call it, separated by |", empty=()),
             Column("minutes_before", cells.minutes(0, 600), "kept free before it", empty=cells.minutes(0, 600)("0")),
             Column("minutes_after", cells.minutes(0, 600), "kept free after it", empty=cells.minutes(0, 600)("0")),
@@ -109,15 +112,15 @@ def kinds(region: str = "US", today: date = date.max) -> tuple[Kind, ...]:
             *_POLICY,
         )),
         Kind("practitioners", "who sees patients", (
-            _must("id", cells.text, "what you call them elsewhere"),
+            _must("id", cells.key, "what you call them elsewhere"),
             Column("title", cells.text, "such as Dr", empty=""),
             _must("given_name", cells.text, ""),
             _must("family_name", cells.text, ""),
-            _must("specialties", cells.words, "separated by |"),
-            _must("visit_types", cells.words, "ids, separated by |; the first is meant when a patient says nothing"),
-            Column("department", cells.text, "its id"),
+            _must("specialties", cells.specialties, "such as dermatology, separated by |; frontdesk setup --specialties lists them"),
+            _must("visit_types", cells.keys, "ids, separated by |; the first is meant when a patient says nothing"),
+            Column("department", cells.key, "its id"),
             Column("languages", cells.language, "codes, such as en|es", empty=()),
-            Column("insurances", cells.words, "ids, separated by |", empty=()),
+            Column("insurances", cells.keys, "ids, separated by |", empty=()),
             Column("about", cells.text, "a few words for patients", empty=""),
             Column("photo", cells.link, "address of a picture"),
             Column("video_link", cells.link, "where their video visits take place"),
@@ -127,39 +130,39 @@ def kinds(region: str = "US", today: date = date.max) -> tuple[Kind, ...]:
             Column("rating_count", cells.number(0, 10_000_000), "how many rated", empty=0),
             Column("active", cells.yes, "no: they have left", empty=True),
         )),
-        Kind("hours", "when practitioners see patients, by the wall clock of the place", (
-            _must("practitioner", cells.text, "their id"),
-            _must("location", cells.text, "its id"),
-            Column("weekdays", cells.weekdays, "such as Mon-Fri; empty where a date is given", empty=()),
-            Column("date", cells.day, "extra hours on one day"),
-            _must("from", cells.clock, "such as 9:00"),
-            _must("until", cells.clock, "such as 12:30; 24:00 is midnight"),
-            Column("every_minutes", cells.minutes(1, 1_440), "visits may start so often", empty=cells.minutes(1, 99)("20")),
-            Column("valid_from", cells.day, "first day on which this holds"),
-            Column("valid_until", cells.day, "last day on which this holds"),
-        ), whole_of="practitioner"),
-        Kind("time_off", "when practitioners do not work all the same", (
-            _must("practitioner", cells.text, "their id"),
-            _must("from", cells.day_or_moment, "a day, or a local date and time"),
-            _must("until", cells.day_or_moment, "the last day, or a local date and time"),
-            Column("reason", cells.text, "for staff alone, never told to patients", empty=""),
-        ), whole_of="practitioner"),
         Kind("patients", "who is known already", (
-            _must("id", cells.text, "such as the number of their record"),
+            _must("id", cells.key, "such as the number of their record"),
             _must("name", cells.text, "the full name"),
-            _must("birth_date", cells.birth_date(today), "such as 1990-05-03"),
+            _must("birth_date", cells.birth_date(today), "such as 1990-05-03", dated=True),
             Column("phone", phone, "such as +1 207 555 0100"),
             Column("email", cells.email, ""),
         )),
+        Kind("hours", "when practitioners see patients, by the wall clock of the place", (
+            _must("practitioner", cells.key, "their id"),
+            _must("location", cells.key, "its id"),
+            Column("weekdays", cells.weekdays, "such as Mon-Fri; empty where a date is given", empty=()),
+            Column("date", cells.day, "extra hours on one day", dated=True),
+            _must("from", cells.clock, "such as 9:00"),
+            _must("until", cells.clock, "such as 12:30; 24:00 is midnight"),
+            Column("every_minutes", cells.minutes(1, 1_440), "visits may start so often", empty=cells.minutes(1, 99)("20")),
+            Column("valid_from", cells.day, "first day on which this holds", dated=True),
+            Column("valid_until", cells.day, "last day on which this holds", dated=True),
+        ), whole_of="practitioner", key=()),
+        Kind("time_off", "when practitioners do not work all the same", (
+            _must("practitioner", cells.key, "their id"),
+            _must("from", cells.day_or_moment, "a day, or a local date and time", dated=True),
+            _must("until", cells.day_or_moment, "the last day, or a local date and time", dated=True),
+            Column("reason", cells.text, "for staff alone, never told to patients", empty=""),
+        ), whole_of="practitioner", key=()),
         Kind("visits", "what is booked already", (
-            _must("id", cells.text, "what you call it elsewhere"),
-            _must("patient", cells.text, "their id"),
-            _must("practitioner", cells.text, "their id"),
-            _must("visit_type", cells.text, "its id"),
-            _must("location", cells.text, "its id"),
-            _must("start", cells.moment, "local date and time, such as 2026-03-09 14:30"),
+            _must("id", cells.key, "what you call it elsewhere"),
+            _must("patient", cells.key, "their id"),
+            _must("practitioner", cells.key, "their id"),
+            _must("visit_type", cells.key, "its id"),
+            _must("location", cells.key, "its id"),
+            _must("start", cells.moment, "local date and time, such as 2026-03-09 14:30", dated=True),
             Column("minutes", cells.minutes(1, 1_440), "where it is longer or shorter than its kind"),
             Column("status", cells.choice("booked", "fulfilled", "noshow", "cancelled"), "empty: booked, or fulfilled once it is over"),
-            Column("overbooked", cells.yes, "squeezed in on purpose, beside another visit", empty=False),
+            Column("overbooked", cells.yes, "squeezed in on purpose, beside another visit"),
         )),
     )  # fmt: skip

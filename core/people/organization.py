@@ -43,6 +43,7 @@ locations = Table(
     Column("emergency_number", Text, nullable=False),
     Column("phone", Text),
     Column("external_id", Text, unique=True),  # what another system calls it, so that an import finds it again
+    Column("privacy_url", Text),  # where it is not the clinic's
 )
 
 departments = Table(

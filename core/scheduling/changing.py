@@ -4,7 +4,7 @@ The time that a visit had stays its patient's own for the minutes of undo, unles
 A move takes the new time in the very statement that lets go of the old one, so that nobody is ever without a visit.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -12,8 +12,8 @@ from typing import Any
 import psycopg
 
 from core import failpoints
-from core.compliance.audit import record
-from core.database import run
+from core.compliance.audit import Actor, record
+from core.database import Session, run
 from core.errors import (
     AlreadyCancelled,
     NoSuchVisit,
@@ -81,7 +81,7 @@ FROM appointments WHERE id = %(id)s
 _MOVE = """
 UPDATE appointments SET practitioner_id = %(practitioner_id)s, visit_type_id = %(visit_type_id)s, location_id = %(location_id)s,
     during = tstzrange(%(start)s, %(end)s), blocked = tstzrange(%(blocked_start)s, %(blocked_end)s), seat = %(seat)s,
-    overbooked = false, local_start = %(local_start)s, zone = %(zone)s, sequence = sequence + 1, undo_until = %(undo_until)s
+    overbooked = %(overbooked)s, local_start = %(local_start)s, zone = %(zone)s, sequence = sequence + 1, undo_until = %(undo_until)s
 WHERE id = %(id)s
 """
 
@@ -163,7 +163,7 @@ def move(desk: Asker, visit_id: int, slot: Slot, patients: Iterable[int], sequen
             was_held = any(is_for(held, slot) and held.expires_at > desk.now for held in own)
             place = free_place(desk, slot, visit.patient_id, was_held=was_held, moving=visit.id)
             run(desk.session, _REMEMBER, id=visit.id)
-            run(desk.session, _MOVE, id=visit.id, undo_until=desk.now + UNDO, **place)
+            run(desk.session, _MOVE, id=visit.id, undo_until=desk.now + UNDO, overbooked=False, **place)
     except psycopg.errors.ExclusionViolation:  # nobody who locks comes here; the constraint knows no exceptions
         raise SlotTaken from None
     keeps_time = visit.start - desk.now >= SOON
@@ -227,6 +227,27 @@ def undo_booking(desk: Asker, visit_id: int, patients: Iterable[int], sequence: 
         raise UndoOver
     run(desk.session, _CANCEL, id=visit.id, undo_until=None)
     record(desk.session, desk.actor, "visit.unbooked", "appointments", visit.id)
+
+
+def relocate(session: Session, visit_id: int, place: Mapping[str, Any], actor: Actor) -> None:
+    """Let a visit stand where another system says that it stands, under the locks of all concerned; or raise SlotTaken.
+
+    The clinic's rules are for what is booked here; that no two visits overlap is for all.
+    """
+    try:
+        with session.begin_nested():
+            run(session, _REMEMBER, id=visit_id)
+            run(session, _MOVE, id=visit_id, undo_until=None, **place)
+    except psycopg.errors.ExclusionViolation:
+        raise SlotTaken from None
+    record(session, actor, "visit.moved", "appointments", visit_id)
+
+
+def revive(session: Session, visit_id: int, actor: Actor) -> None:
+    """Let a visit that another system had called off stand again, under the practitioner's lock; or raise SlotTaken."""
+    if run(session, _RESTORE, id=visit_id).rowcount == 0:
+        raise SlotTaken
+    record(session, actor, "visit.restored", "appointments", visit_id)
 
 
 def _keep(desk: Asker, statement: str, visit_id: int, until: datetime) -> None:

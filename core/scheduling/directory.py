@@ -118,6 +118,7 @@ class Location:
     emergency_number: str
     phone: str | None = None
     hours: tuple[OpeningHours, ...] = ()
+    privacy_url: str | None = None  # the clinic's, where it has none of its own
 
 
 @dataclass(frozen=True)
@@ -215,7 +216,16 @@ def load(session: Session, language: str = "en") -> Directory:
             for r in rows(select(visit_types).order_by(visit_types.c.id))
         ),
         locations=tuple(
-            Location(r.id, r.name, r.address, ZoneInfo(r.zone), r.emergency_number, r.phone, open_at[r.id])
+            Location(
+                r.id,
+                r.name,
+                r.address,
+                ZoneInfo(r.zone),
+                r.emergency_number,
+                r.phone,
+                open_at[r.id],
+                r.privacy_url or (clinic[0].privacy_url if clinic else None),
+            )
             for r in rows(select(locations).order_by(locations.c.id))
         ),
         organization=_organization(clinic[0], settled(rules.get(None))) if clinic else Organization(),

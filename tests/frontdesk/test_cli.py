@@ -51,6 +51,22 @@ def url_of(clinic: DemoClinic) -> str:
     return clinic.engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
 
 
+def test_letters_that_a_terminal_lacks_stop_nothing(tmp_path: Path, clinic: DemoClinic) -> None:
+    known = {"PYTHONIOENCODING": "ascii:strict", "DATABASE_URL": url_of(clinic), "VAR_DIR": str(tmp_path)}
+    code, out, err = frontdesk("chat", "--script", "-", says="Dr Lee, s’il vous plaît, 30 February\n", **known)
+    assert (code, err) == (0, "")
+    assert "There is no ?30 February? in the calendar." in out
+
+
+def test_who_reads_the_first_lines_alone_is_told_of_no_failure() -> None:
+    process = start("-m", "frontdesk", "setup", "--specialties")
+    assert process.stdout is not None
+    process.stdout.close()
+    assert process.wait(60) == 130
+    assert process.stderr is not None
+    assert process.stderr.read() == ""
+
+
 def test_the_process_that_serves_logs_known_fields_only(clinic: DemoClinic) -> None:
     known = as_environment(Settings(url_of(clinic), VAULT.master, VAULT.lookup))
     process = start("-c", LOG_A_NAME, **known)

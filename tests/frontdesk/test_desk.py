@@ -111,12 +111,13 @@ def test_a_name_is_sealed_and_found_again_however_it_is_written(clinic: DemoClin
 
 
 def test_the_desk_works_from_a_script(clinic: DemoClinic) -> None:
-    clinic.say("web", BEN, "person")
+    clinic.say("web", BEN, "person, please \x1b[2J\x1b]0;owned\x07\u202enow")
     number = clinic.person("web", BEN).conversation_id
     lines = f"read {number}\nsay Good morning, {{Ben}}.\nback\nlist\n"
     code, out, err = frontdesk("desk", "--as", "Sam", "--script", "-", says=lines, DATABASE_URL=url_of(clinic))
     assert (code, err) == (0, "")
     assert "Sam is new here" in out
+    assert "patient  person, please �[2J�]0;owned��now" in out  # what a patient writes moves nobody's cursor
     assert f"Said in conversation {number}." in out
     assert f"The bot answers in conversation {number} again." in out
     assert "Waiting for a person:\n        nobody" in out
