@@ -175,7 +175,7 @@ def _verify(options: argparse.Namespace, settings: Settings) -> int:
     from frontdesk.embedded_postgres import database_url
 
     ledger = None if options.ledger is None else verify.read_ledger(options.ledger)
-    noted = seals.noted(settings.var_dir / seals.FILE)
+    noted = verify.read_noted(settings.var_dir / seals.FILE)
     with database_url(settings) as url, _engine(url) as engine, transaction(engine) as session:
         for setting in verify.SETTINGS:
             run(session, setting)

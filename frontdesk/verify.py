@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
-from itertools import chain, groupby, pairwise
+from itertools import chain, groupby, islice, pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,7 +18,7 @@ from bot import state as states
 from channels import CHANNELS
 from channels.delivery import MOST_ATTEMPTS
 from core.compliance import seals
-from core.compliance.seals import Noted, Seal
+from core.compliance.seals import Noted
 from core.crypto import Unreadable, Vault
 from core.database import run, scalar
 from frontdesk.errors import CannotRun
@@ -26,6 +26,7 @@ from frontdesk.errors import CannotRun
 STUCK = timedelta(seconds=60)  # a message may wait as long as a lease and a recovery take
 UNSEALED = timedelta(minutes=5)  # an audit row is sealed within two ticks and the longest transaction before it
 MOST_SHOWN = 20
+LOOKED_UP_AT_ONCE = 5_000  # seals that were kept outside
 
 SETTINGS = (
     "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY",  # all checks look at the same moment
@@ -181,6 +182,14 @@ def _against_ledger(owed: list[Any], ledger: list[Sent]) -> Iterator[tuple[int, 
                 yield later, "was sent before what was owed before"
 
 
+def read_noted(file: Path) -> Iterator[Noted]:
+    """The seals that a machine has kept, read as they are asked for."""
+    try:
+        yield from seals.noted(file)
+    except OSError as error:
+        raise CannotRun(f"{file} cannot be read ({error.strerror}).") from None
+
+
 def read_ledger(file: Path) -> list[Sent]:
     """A vendor's ledger, a JSON object a line. A last line that was cut short is passed over: its writer was killed."""
     try:
@@ -198,36 +207,52 @@ def read_ledger(file: Path) -> list[Sent]:
 def audit_is_as_it_was_written(evidence: Evidence) -> Finding:
     """I5: the audit is as it was sealed, and has a row for every change."""
     session = evidence.session
+    outside = tuple(flaws_outside(evidence))
     unrecorded = (f"{entity} {id}: {flaw}" for entity, id, flaw in run(session, _UNRECORDED))
-    return Finding(scalar(session, _AUDIT), (*flaws_of_chain(evidence), *unrecorded), tuple(_late(session)))
+    notes = (*_late(session), *([OLDER_BACKUP] if outside else []))
+    return Finding(scalar(session, _AUDIT), (*flaws_of_chain(evidence), *outside, *unrecorded), notes)
+
+
+OLDER_BACKUP = "if an older backup was put back, this is its doing: the runbook says what to do with audit-seals"
 
 
 def flaws_of_chain(evidence: Evidence) -> Iterator[str]:
     """What was done to sealed rows, and to their seals."""
-    outside: dict[int, set[bytes]] = {}
-    for noted in evidence.noted:
-        outside.setdefault(noted.id, set()).add(noted.hash)
-    rows = seals.rows(evidence.session)
-    waiting, before = next(rows, None), seals.BEFORE_ALL
+    rows = _Portions(seals.rows(evidence.session))
+    before = seals.BEFORE_ALL
     for seal in seals.every(evidence.session):
-        covered = []
-        while waiting is not None and waiting.id <= seal.last_id:
-            covered.append(waiting)
-            waiting = next(rows, None)
-        yield from _flaws(evidence, before, seal, covered, outside)
+        is_genuine = seals.is_genuine(evidence.vault, before, seal, rows.until(seal.last_id))
+        if seal.id != before.id + 1:
+            yield f"seal {before.id + 1}: is missing"
+        elif not is_genuine:
+            yield f"seal {seal.id}: audit rows {before.last_id + 1} to {seal.last_id} are not as they were sealed"
         before = seal
-    yield from (f"seal {id}: was kept outside, and is gone" for id in outside)
 
 
-def _flaws(
-    evidence: Evidence, before: Seal, seal: Seal, covered: list[seals.Row], outside: dict[int, set[bytes]]
-) -> Iterator[str]:
-    if seal.id != before.id + 1:
-        yield f"seal {before.id + 1}: is missing"
-    elif not seals.is_genuine(evidence.vault, before, seal, covered):
-        yield f"seal {seal.id}: audit rows {before.last_id + 1} to {seal.last_id} are not as they were sealed"
-    if outside.pop(seal.id, {seal.hash}) != {seal.hash}:
-        yield f"seal {seal.id}: another one was kept outside"
+class _Portions:
+    """Audit rows, handed out seal by seal; however many there are, they are never all at hand."""
+
+    def __init__(self, rows: Iterator[seals.Row]) -> None:
+        self._rows = rows
+        self._next = next(rows, None)
+
+    def until(self, last_id: int) -> Iterator[seals.Row]:
+        """The rows up to this number that were not handed out yet."""
+        while self._next is not None and self._next.id <= last_id:
+            yield self._next
+            self._next = next(self._rows, None)
+
+
+def flaws_outside(evidence: Evidence) -> Iterator[str]:
+    """Seals that were kept outside of the database, and are not what is in it."""
+    noted = iter(evidence.noted)
+    while some := set(islice(noted, LOOKED_UP_AT_ONCE)):
+        inside = seals.hashes(evidence.session, {each.id for each in some})
+        for id, hash in sorted(some):
+            if id not in inside:
+                yield f"seal {id}: was kept outside, and is gone"
+            elif inside[id] != hash:
+                yield f"seal {id}: another one was kept outside"
 
 
 _AUDIT = "SELECT count(*) FROM audit"

@@ -190,6 +190,6 @@ def replay(
         with transaction(engine) as session:
             for setting in verify.SETTINGS:
                 run(session, setting)
-            found = verify.check(session, own.vault, noted=seals.noted(own.var_dir / seals.FILE), ledger=None)
+            found = verify.check(session, own.vault, noted=verify.read_noted(own.var_dir / seals.FILE), ledger=None)
         engine.dispose()
     return result, found

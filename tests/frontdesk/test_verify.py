@@ -226,6 +226,17 @@ def test_i5_a_chain_that_was_cut_short_is_seen_by_what_was_kept_outside(
     assert "seal 2: another one was kept outside" in capsys.readouterr().out
 
 
+def test_i5_what_was_kept_outside_and_cannot_be_read_is_said(
+    tmp_path: Path, check: Callable[[], Broken], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert check() == {}
+    (tmp_path / "var" / "audit-seals").mkdir(parents=True)
+    with pytest.raises(SystemExit) as exit:
+        cli.main(["verify"])
+    assert exit.value.code == 2
+    assert "audit-seals cannot be read" in capsys.readouterr().err
+
+
 def test_i5_changes_that_nobody_wrote_down(busy: Practice, check: Callable[[], Broken]) -> None:
     busy.person("zoe").hold(busy.slot("11:00"))
     (visit,) = ids(busy, "UPDATE appointments SET status = 'cancelled' WHERE status = 'booked' RETURNING id")
