@@ -11,13 +11,13 @@ import re
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from sqlalchemy import BigInteger, Column, DateTime, LargeBinary, Table, func
 from sqlalchemy.orm import Session
 
 from core.crypto import Vault
-from core.database import driver, metadata, run, scalar
+from core.database import metadata, run, scalar, stream
 
 MOST_ROWS = 50_000  # of one seal, so that no tick takes long
 FILE = "audit-seals"  # under the folder of a machine
@@ -142,7 +142,7 @@ def newest(session: Session) -> Seal | None:
 
 def every(session: Session) -> Iterator[Seal]:
     """The chain from its beginning, a few thousand seals at a time."""
-    return (Seal(*row) for row in _streamed(session, "seals", _SEALS))
+    return (Seal(*row) for row in stream(session, "seals", _SEALS))
 
 
 def hashes(session: Session, ids: Iterable[int]) -> dict[int, bytes]:
@@ -152,13 +152,7 @@ def hashes(session: Session, ids: Iterable[int]) -> dict[int, bytes]:
 
 def rows(session: Session) -> Iterator[Row]:
     """Every audit row in the order of numbers, a few thousand at a time."""
-    return (Row(*row) for row in _streamed(session, "audit_rows", f"{_ROWS} ORDER BY id"))
-
-
-def _streamed(session: Session, name: str, statement: str) -> Iterator[Any]:
-    with driver(session).cursor(name) as cursor:
-        cursor.itersize = 5_000
-        yield from cursor.execute(statement)
+    return (Row(*row) for row in stream(session, "audit_rows", f"{_ROWS} ORDER BY id"))
 
 
 # --- outside of the database -----------------------------------------------------------------------------------------
