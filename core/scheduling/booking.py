@@ -135,7 +135,7 @@ class Booked:
     already: bool = False
 
 
-# Whoever takes or frees time is noted in the same statement.
+# Whoever takes or frees time is noted in the same statement, and where the visit stands.
 _INSERT = """
 WITH taken AS (
 INSERT INTO appointments (status, practitioner_id, patient_id, visit_type_id, location_id, during, blocked, seat,
@@ -143,8 +143,11 @@ INSERT INTO appointments (status, practitioner_id, patient_id, visit_type_id, lo
 VALUES (%(status)s, %(practitioner_id)s, %(patient_id)s, %(visit_type_id)s, %(location_id)s,
         tstzrange(%(start)s, %(end)s), tstzrange(%(blocked_start)s, %(blocked_end)s), %(seat)s,
         %(local_start)s, %(zone)s, %(conversation_id)s, %(expires_at)s, %(undo_until)s, %(now)s)
-ON CONFLICT DO NOTHING RETURNING id),
-noted AS (INSERT INTO audit (actor, action, entity, entity_id) SELECT %(actor)s, %(action)s, 'appointments', id FROM taken)
+ON CONFLICT DO NOTHING RETURNING id, practitioner_id, patient_id, lower(during) AS start),
+noted AS (
+INSERT INTO audit (actor, action, entity, entity_id, detail)
+SELECT %(actor)s, %(action)s, 'appointments', id,
+       jsonb_build_object('practitioner', practitioner_id, 'patient', patient_id, 'start', start) FROM taken)
 SELECT id FROM taken
 """
 

@@ -170,7 +170,7 @@ def move(desk: Asker, visit_id: int, slot: Slot, patients: Iterable[int], sequen
     if keeps_time:
         _keep(desk, _KEEP_OLD_TIME, visit.id, desk.now + UNDO)
     failpoints.reach("move.after_update")
-    record(desk.session, desk.actor, "visit.moved", "appointments", visit.id, sequence=visit.sequence + 1)
+    _note_move(desk, "visit.moved", visit, slot.practitioner_id, slot.start)
     return Moved(visit.id, _slot(visit), desk.now + UNDO if keeps_time else None)
 
 
@@ -192,7 +192,7 @@ def undo_move(desk: Asker, visit_id: int, patients: Iterable[int], sequence: int
     sweep(desk.session, [earlier.practitioner_id], desk.now)
     if run(desk.session, _MOVE_BACK, id=visit.id, sequence=visit.sequence - 1).rowcount == 0:
         raise UndoOver
-    record(desk.session, desk.actor, "visit.moved_back", "appointments", visit.id, sequence=visit.sequence + 1)
+    _note_move(desk, "visit.moved_back", visit, earlier.practitioner_id, earlier.start)
 
 
 def undo_cancel(desk: Asker, visit_id: int, patients: Iterable[int], sequence: int | None = None) -> None:
@@ -238,6 +238,21 @@ def _keep(desk: Asker, statement: str, visit_id: int, until: datetime) -> None:
         conversation_id=desk.conversation_id,
         expires_at=until,
         now=desk.now,
+    )
+
+
+def _note_move(desk: Asker, action: str, visit: Any, practitioner_id: int, start: datetime) -> None:
+    """Write down who moved a visit, and where it stands now."""
+    record(
+        desk.session,
+        desk.actor,
+        action,
+        "appointments",
+        visit.id,
+        sequence=visit.sequence + 1,
+        practitioner=practitioner_id,
+        patient=visit.patient_id,
+        start=start.isoformat(),
     )
 
 
