@@ -191,14 +191,14 @@ SELECT count(*) FROM inbox WHERE conversation_id = %(conversation_id)s AND chann
 """
 
 
-def hold(desk: Asker, slot: Slot, patient_id: int | None = None, *, patience: int = 1, newcomer: bool = False) -> Hold:
+def hold(desk: Asker, slot: Slot, patient_id: int | None = None, *, patience: int = 1) -> Hold:
     """Keep `slot` for a while, instead of anything this conversation held before; or raise SlotTaken and keep what was held.
 
     How long is the policy of the visit type, times `patience` where people answer late. A newcomer who let three holds
     run out within a day gets no other: TooManyHolds.
     """
     own = own_holds(desk, slot)
-    if newcomer and scalar(desk.session, _LAPSED, conversation_id=desk.conversation_id) >= MOST_LAPSED:
+    if desk.newcomer and scalar(desk.session, _LAPSED, conversation_id=desk.conversation_id) >= MOST_LAPSED:
         raise TooManyHolds
     lock(desk.session, practitioners=[slot.practitioner_id, *(h.practitioner_id for h in own)])
     with _undone_if_refused(desk.session, own):

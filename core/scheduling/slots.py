@@ -39,6 +39,7 @@ class Asker:
     conversation_id: int | None
     now: datetime
     staff_id: int | None = None  # a member of staff who acts at the desk
+    newcomer: bool = False  # the conversation speaks for no patient
 
     def plans(self, candidates: Iterable[Candidate], window: Interval, moving: int | None = None) -> dict[int, Plan]:
         """The plans of all candidates, in one round trip."""
