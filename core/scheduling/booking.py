@@ -32,9 +32,9 @@ from core.compliance.audit import CLOCK, record
 from core.database import metadata, run, scalar
 from core.errors import PatientBusy, SlotTaken, TooManyHolds, TooManyOfKind, TooManyVisits
 from core.messaging import inbox
-from core.scheduling import plans
 from core.scheduling.availability import FreeStart, Interval
 from core.scheduling.locks import lock
+from core.scheduling.matching import Candidate
 from core.scheduling.slots import Asker, need, verdict
 from core.scheduling.wishes import Slot
 
@@ -195,7 +195,7 @@ def hold(desk: Asker, slot: Slot, patient_id: int | None = None, *, patience: in
     """Keep `slot` for a while, instead of anything this conversation held before; or raise SlotTaken and keep what was held.
 
     How long is the policy of the visit type, times `patience` where people answer late. A newcomer who let three holds
-    run out within a day gets no other: TooManyHolds.
+    run out within a day gets no other: TooManyHolds. What newcomers hold together is bounded too: see `newcomers`.
     """
     own = own_holds(desk, slot)
     if desk.newcomer and scalar(desk.session, _LAPSED, conversation_id=desk.conversation_id) >= MOST_LAPSED:
@@ -280,7 +280,7 @@ def free_place(
     """
     sweep(desk.session, [slot.practitioner_id], desk.now)
     window = blocked(desk, slot)
-    (plan,) = plans.load(desk.session, [slot.practitioner_id], window, desk.now, desk.conversation_id, moving).values()
+    (plan,) = desk.plans([_candidate(desk, slot)], window, moving).values()
     free = verdict(desk, plan, slot, patient_id, was_held=was_held)
     if not isinstance(free, FreeStart):
         raise SlotTaken("just_taken" if free == "full" else free)
@@ -329,6 +329,11 @@ def own_holds(desk: Asker, slot: Slot, patient_id: int | None = None) -> list[An
         start=wanted.start,
         end=wanted.end,
     ).fetchall()
+
+
+def _candidate(desk: Asker, slot: Slot) -> Candidate:
+    directory = desk.directory
+    return Candidate(directory.practitioner[slot.practitioner_id], directory.visit_type[slot.visit_type_id])
 
 
 def blocked(desk: Asker, slot: Slot) -> Interval:

@@ -16,8 +16,8 @@ from tests.demo_clinic import VAULT, DemoClinic
 # What somebody new says, and how many round trips the answer may take, BEGIN and COMMIT included.
 CHAT = [
     ("good morning", 7),
-    ("skin doctor tomorrow morning", 10),  # three more: places, hours, what is taken
-    ("1", 15),  # a hold: one's own, those that lapsed, the lock, expired ones, the plan, the hold
+    ("skin doctor tomorrow morning", 11),  # four more: places, hours, what is taken, what newcomers hold
+    ("1", 16),  # a hold: one's own, those that lapsed, the lock, expired ones, the plan, what newcomers hold, the hold
     ("where are you?", 7),
     ("Mia Stone, born 4 July 2001", 7),
     ("mia@example.com", 26),  # registered, linked, agreed; booked in a savepoint that keeps the hold if refused
