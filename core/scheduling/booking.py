@@ -160,7 +160,7 @@ WHERE status = 'pending' AND ((covers_id IS NULL AND conversation_id = %(convers
 """
 
 _RELEASE = """
-SELECT id, practitioner_id FROM appointments
+SELECT id FROM appointments
 WHERE conversation_id = %(conversation_id)s AND status = 'pending' AND covers_id IS NULL
 """
 
@@ -197,10 +197,11 @@ def hold(desk: Asker, slot: Slot, patient_id: int | None = None, *, patience: in
     How long is the policy of the visit type, times `patience` where people answer late. A newcomer who let three holds
     run out within a day gets no other: TooManyHolds. What newcomers hold together is bounded too: see `newcomers`.
     """
-    own = own_holds(desk, slot)
+    require_known(desk, slot)
     if desk.newcomer and scalar(desk.session, _LAPSED, conversation_id=desk.conversation_id) >= MOST_LAPSED:
         raise TooManyHolds
-    lock(desk.session, practitioners=[slot.practitioner_id, *(h.practitioner_id for h in own)])
+    lock(desk.session, practitioners=[slot.practitioner_id], holder=desk.conversation_id)
+    own = own_holds(desk, slot)
     with _undone_if_refused(desk.session, own):
         drop(desk, own)
         until = desk.now + desk.directory.visit_type[slot.visit_type_id].policy.hold * patience
@@ -214,12 +215,9 @@ def book(desk: Asker, slot: Slot, patient_id: int) -> Booked:
 
     Time off that was entered after a hold was made outranks the hold. Booking what the patient has already is no error: see `Booked.already`.
     """
+    require_known(desk, slot)
+    lock(desk.session, patients=[patient_id], practitioners=[slot.practitioner_id], holder=desk.conversation_id)
     own = own_holds(desk, slot, patient_id)
-    lock(
-        desk.session,
-        patients=[patient_id],
-        practitioners=[slot.practitioner_id, *(h.practitioner_id for h in own)],
-    )
     ahead = ahead_of(desk, patient_id, slot.start, slot.start + desk.directory.visit_type[slot.visit_type_id].length)
     for visit in ahead:
         if visit.overlaps and visit.practitioner_id == slot.practitioner_id and visit.start == slot.start:
@@ -227,12 +225,9 @@ def book(desk: Asker, slot: Slot, patient_id: int) -> Booked:
             return Booked(visit.id, visit.undo_until or desk.now, already=True)
     if any(visit.overlaps for visit in ahead):
         raise PatientBusy
-    policy = desk.directory.visit_type[slot.visit_type_id].policy
-    if len(ahead) >= policy.most_ahead:
+    if len(ahead) >= desk.directory.visit_type[slot.visit_type_id].policy.most_ahead:
         raise TooManyVisits
-    of_kind = sum(visit.visit_type_id == slot.visit_type_id for visit in ahead)
-    if policy.most_of_kind is not None and of_kind >= policy.most_of_kind:
-        raise TooManyOfKind
+    require_fewer_of_kind(desk, slot, ahead)
     with _undone_if_refused(desk.session, own):
         undo_until = desk.now + UNDO
         was_held = any(is_for(h, slot) and h.expires_at > desk.now for h in own)
@@ -245,10 +240,8 @@ def book(desk: Asker, slot: Slot, patient_id: int) -> Booked:
 
 def release(desk: Asker) -> None:
     """Let go of whatever this conversation holds."""
-    own = run(desk.session, _RELEASE, conversation_id=desk.conversation_id).fetchall()
-    if own:
-        lock(desk.session, practitioners=[h.practitioner_id for h in own])
-        drop(desk, own)
+    lock(desk.session, holder=desk.conversation_id)
+    drop(desk, run(desk.session, _RELEASE, conversation_id=desk.conversation_id).fetchall())
 
 
 def sweep_expired_holds(session: Session, now: datetime) -> int:
@@ -306,19 +299,26 @@ def ahead_of(desk: Asker, patient_id: int, start: datetime, end: datetime) -> li
     return run(desk.session, _AHEAD, patient_id=patient_id, start=start, end=end, now=desk.now).fetchall()
 
 
-def _known(desk: Asker, slot: Slot) -> bool:
-    """Whether the clinic still has the people, places and kinds of visit that an old offer names."""
-    return (
-        slot.practitioner_id in desk.directory.practitioner
-        and slot.visit_type_id in desk.directory.visit_type
-        and slot.location_id in desk.directory.location
-    )
+def require_fewer_of_kind(desk: Asker, slot: Slot, ahead: list[Any]) -> None:
+    """Raise TooManyOfKind where a patient has as many visits of this kind ahead as the clinic allows."""
+    most = desk.directory.visit_type[slot.visit_type_id].policy.most_of_kind
+    if most is not None and sum(visit.visit_type_id == slot.visit_type_id for visit in ahead) >= most:
+        raise TooManyOfKind
+
+
+def require_known(desk: Asker, slot: Slot) -> None:
+    """Raise SlotTaken where the clinic no longer has the people, places or kinds of visit that an old offer names."""
+    directory = desk.directory
+    if not (
+        slot.practitioner_id in directory.practitioner
+        and slot.visit_type_id in directory.visit_type
+        and slot.location_id in directory.location
+    ):
+        raise SlotTaken("not_working")
 
 
 def own_holds(desk: Asker, slot: Slot, patient_id: int | None = None) -> list[Any]:
-    """What makes way for this slot: the one hold of the conversation, and time kept for an undo of the same patient."""
-    if not _known(desk, slot):
-        raise SlotTaken("not_working")
+    """What makes way for this slot, under the lock: the one hold of the conversation, and time kept for an undo of the same patient."""
     wanted = blocked(desk, slot)
     return run(
         desk.session,
