@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING, NamedTuple
 from core.config import Settings, SettingsError, load_settings
 from frontdesk import lifeline
 from frontdesk.bench import command as bench
-from frontdesk.errors import CannotRun, about_database
+from frontdesk.errors import INTERRUPTED, CannotRun, about_database
 from frontdesk.replay import command as replay
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
-KNOWN_ERROR, INTERRUPTED = 2, 130
+KNOWN_ERROR = 2
 
 
 class Command(NamedTuple):
