@@ -20,7 +20,7 @@ SHARE = 5  # a fifth; one of them may always have a time
 _HELD = """
 SELECT h.practitioner_id, h.location_id, h.local_start::date AS day, upper(h.blocked) - lower(h.blocked) AS length FROM appointments h
 WHERE h.status = 'pending' AND h.covers_id IS NULL AND h.expires_at > %(now)s AND h.practitioner_id = ANY (%(ids)s)
-  AND h.blocked && tstzrange(%(start)s, %(end)s) AND h.conversation_id IS DISTINCT FROM %(conversation_id)s
+  AND h.blocked && tstzrange(%(start)s, %(end)s) AND h.conversation_id <> %(conversation_id)s
   AND NOT EXISTS (SELECT FROM addresses a JOIN patient_addresses p ON p.address_id = a.id WHERE a.conversation_id = h.conversation_id)
 """
 

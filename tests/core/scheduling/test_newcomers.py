@@ -9,9 +9,11 @@ import pytest
 
 from core.database import transaction
 from core.errors import Refusal, SlotTaken
+from core.scheduling import booking
 from core.scheduling.slots import find, nearest
 from core.scheduling.wishes import DayRange, Slot, Wanted, When
 from tests.core.scheduling.test_booking import is_free
+from tests.core.scheduling.test_moving import staff_desk
 from tests.factories import MONDAY, Person, Practice, add_practitioner
 
 BOTS, SLOTS, THREADS = 500, 50, 16
@@ -121,10 +123,12 @@ def test_the_share_comes_back_when_holds_run_out(practice: Practice) -> None:
     assert hold_all(practice, [second]) == [second]
 
 
-def test_holds_of_patients_do_not_count(practice: Practice) -> None:
+def test_holds_of_patients_and_of_staff_do_not_count(practice: Practice) -> None:
     first, second, third, *_ = times(practice, doctor_with(practice, 5), 5)
-    for slot in (first, second):
-        practice.person().hold(slot)
+    patient = practice.person()
+    patient.hold(first)
+    with patient.desk() as desk:
+        booking.hold(staff_desk(practice, desk), second)
     assert hold_all(practice, [third]) == [third]
 
 
