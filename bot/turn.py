@@ -86,14 +86,20 @@ class Answering:
     @property
     def desk(self) -> slots.Asker:
         """On whose behalf time is looked for and taken."""
-        return slots.Asker(self.session, self.directory, self.turn.conversation_id, self.turn.now)
+        turn = self.turn
+        return slots.Asker(self.session, self.directory, turn.conversation_id, turn.now, newcomer=not self.known)
+
+    @property
+    def actor(self) -> audit.Actor:
+        """Who the audit names."""
+        return audit.Actor("conversation", self.turn.conversation_id)
 
     @cached_property
     def known(self) -> tuple[patients.Patient, ...]:
         """The patients this address speaks for, looked up once."""
         if self.address_id is None:
             return ()
-        return patients.known_at(self.session, self.vault, self.address_id, self.desk.actor)
+        return patients.known_at(self.session, self.vault, self.address_id, self.actor)
 
     @property
     def known_ids(self) -> list[int]:
@@ -261,8 +267,7 @@ def _find_slots(answering: Answering, request: FindSlots) -> Event:
 
 
 def _hold(answering: Answering, request: HoldSlot) -> Event:
-    newcomer = not answering.known
-    kept = booking.hold(answering.desk, request.slot, patience=answering.manner.patience, newcomer=newcomer)
+    kept = booking.hold(answering.desk, request.slot, patience=answering.manner.patience)
     zone = answering.directory.location[request.slot.location_id].zone
     return SlotHeld(kept.id, kept.until.astimezone(zone).replace(tzinfo=None))
 
@@ -276,7 +281,7 @@ def _book(answering: Answering, request: BookSlot) -> Event:
 
 def _register(answering: Answering, request: RegisterPatient) -> Event:
     session, turn = answering.session, answering.turn
-    actor = answering.desk.actor
+    actor = answering.actor
     address_id = answering.address_id
     assert address_id is not None
     patient = patients.register(
@@ -297,7 +302,7 @@ def _register(answering: Answering, request: RegisterPatient) -> Event:
 
 
 def _find_visits(answering: Answering, request: FindVisits) -> Event:
-    ahead = visits.upcoming_for(answering.session, answering.known_ids, answering.turn.now, answering.desk.actor)
+    ahead = visits.upcoming_for(answering.session, answering.known_ids, answering.turn.now, answering.actor)
     ahead = tuple(visit for visit in ahead if visit.patient_id in request.patients) or ahead
     meant = tuple(_meant(answering.directory, request, ahead))
     return VisitsFound(request.purpose, meant or ahead, as_described=bool(meant))

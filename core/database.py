@@ -94,6 +94,13 @@ def scalar(session: Session, statement: str, **values: Any) -> Any:
     return row[0]
 
 
+def stream(session: Session, name: str, statement: str) -> Iterator[Any]:
+    """The rows of a statement, a few thousand at a time, however many there are; `name` is what no other has meanwhile."""
+    with driver(session).cursor(name, row_factory=namedtuple_row) as cursor:
+        cursor.itersize = 5_000
+        yield from cursor.execute(statement)
+
+
 def listening_connection(url: str) -> psycopg.Connection[Any]:
     """A connection of its own for NOTIFY and LISTEN: never inside a business transaction, which it would serialise."""
     plain = make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)

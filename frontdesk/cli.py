@@ -17,13 +17,13 @@ from typing import TYPE_CHECKING, NamedTuple
 from core.config import Settings, SettingsError, load_settings
 from frontdesk import lifeline
 from frontdesk.bench import command as bench
-from frontdesk.errors import CannotRun, about_database
+from frontdesk.errors import INTERRUPTED, CannotRun, about_database
 from frontdesk.replay import command as replay
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
-KNOWN_ERROR, INTERRUPTED = 2, 130
+KNOWN_ERROR = 2
 
 
 class Command(NamedTuple):
@@ -184,7 +184,7 @@ def _verify(options: argparse.Namespace, settings: Settings) -> int:
     from frontdesk.embedded_postgres import database_url
 
     ledger = None if options.ledger is None else verify.read_ledger(options.ledger)
-    noted = seals.noted(settings.var_dir / seals.FILE)
+    noted = verify.read_noted(settings.var_dir / seals.FILE)
     with database_url(settings) as url, _engine(url) as engine, transaction(engine) as session:
         for setting in verify.SETTINGS:
             run(session, setting)

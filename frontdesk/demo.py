@@ -116,6 +116,13 @@ PERSONAS: list[tuple[str, str, str, list[tuple[str, date, str]], str | None]] = 
 # One loader at a time: the next one waits as long as that takes, and finds the clinic there.
 _KEY = 0x64656D6F
 _LOCK = "SELECT pg_advisory_xact_lock(%(key)s)"
+# What a loader did by statements stands in the audit like everything else.
+_WRITTEN_DOWN = """
+INSERT INTO audit (actor, action, entity, entity_id, detail)
+SELECT 'setup', action, 'appointments', id, jsonb_build_object('practitioner', practitioner_id, 'patient', patient_id, 'start', lower(during))
+FROM pg_current_xact_id(), appointments, unnest(
+  CASE status WHEN 'booked' THEN ARRAY['visit.booked'] ELSE ARRAY['visit.booked', 'visit.' || status] END) action
+"""
 _WAIT = "SET LOCAL lock_timeout = '60s'; SET LOCAL statement_timeout = '60s'"
 
 
@@ -132,6 +139,7 @@ def load_large(settings: Settings, url: str) -> bool:
         clinics.make(session, 50, LARGE)
         clinics.seal(session, settings.vault)
         clinics.fill(session, LARGE)
+        run(session, _WRITTEN_DOWN)
         session.execute(text("ANALYZE"))
 
     return _fill_if_empty(url, fill)

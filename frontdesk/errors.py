@@ -1,5 +1,8 @@
 """What stops a command, in words for the person who typed it."""
 
+INTERRUPTED = 130
+"""What a command ends with that was stopped by Ctrl-C, as shells have it."""
+
 
 class CannotRun(Exception):
     """The command cannot go on; the message is one sentence that says what to do."""

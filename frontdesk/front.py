@@ -6,9 +6,7 @@ A WSGI server gives each request a thread and lets it wait there for the body: a
 import asyncio
 import sys
 from collections import Counter
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from io import BytesIO
 from typing import Any, NamedTuple
 from urllib.parse import unquote_to_bytes
@@ -17,10 +15,11 @@ from wsgiref.types import WSGIApplication, WSGIEnvironment
 from granian._granian import RSGIHTTPProtocol as HTTPProtocol
 from granian.rsgi import Scope
 
+from webhooks.limits import household
 from webhooks.security import LARGEST_BODY
 
 BODY_PATIENCE = 10  # seconds for a whole body to arrive
-BODIES_AT_ONCE = 64  # of one peer, while they arrive
+BODIES_AT_ONCE = 64  # of one household, while they arrive
 
 Headers = list[tuple[str, str]]
 
@@ -49,8 +48,7 @@ class Front:
         peer = scope.client.rpartition(":")[0].strip("[]")
         try:
             length = _length(scope)
-            with self._counted(peer):
-                body = await asyncio.wait_for(_body(protocol, length), BODY_PATIENCE)
+            body = await self._arrived(household(peer), protocol, length) if length else b""
         except TimeoutError:
             protocol.response_empty(408, _GOODBYE)
         except _Refused as refused:
@@ -60,17 +58,17 @@ class Front:
             answer = await asyncio.get_running_loop().run_in_executor(self._threads, _answer, self._app, environ)
             protocol.response_bytes(*answer)
 
-    @contextmanager
-    def _counted(self, peer: str) -> Iterator[None]:
-        if self._most and self._arriving[peer] >= self._most:
+    async def _arrived(self, home: str, protocol: HTTPProtocol, length: int) -> bytes:
+        """The body, counted while it arrives: who looks at a page sends none, and is not kept from it by who does."""
+        if self._most and self._arriving[home] >= self._most:
             raise _Refused(429)
-        self._arriving[peer] += 1
+        self._arriving[home] += 1
         try:
-            yield
+            return await asyncio.wait_for(_body(protocol, length), BODY_PATIENCE)
         finally:
-            self._arriving[peer] -= 1
-            if not self._arriving[peer]:
-                del self._arriving[peer]
+            self._arriving[home] -= 1
+            if not self._arriving[home]:
+                del self._arriving[home]
 
 
 class _Refused(Exception):

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
-from itertools import chain, groupby, pairwise
+from itertools import chain, groupby, islice, pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,14 +17,17 @@ from bot import state as states
 from channels import CHANNELS
 from channels.delivery import MOST_ATTEMPTS
 from core.compliance import seals
-from core.compliance.seals import Noted, Seal
+from core.compliance.seals import Noted
 from core.crypto import Unreadable, Vault
-from core.database import Session, run, scalar
+from core.database import Session, run, scalar, stream
+from core.messaging import conversations, outbox
 from frontdesk.errors import CannotRun
 
 STUCK = timedelta(seconds=60)  # a message may wait as long as a lease and a recovery take
+FARTHEST = timedelta(days=1)  # no vendor asks for more patience
 UNSEALED = timedelta(minutes=5)  # an audit row is sealed within two ticks and the longest transaction before it
 MOST_SHOWN = 20
+LOOKED_UP_AT_ONCE = 5_000  # seals that were kept outside
 
 SETTINGS = (
     "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY",  # all checks look at the same moment
@@ -77,13 +80,23 @@ islands AS (
 SELECT a.id AS one, b.id AS other FROM islands a JOIN islands b USING (practitioner_id, seat, island)
 WHERE b.id > a.id AND b.blocked && a.blocked ORDER BY 1, 2
 """
+# On a seat that its practitioner does not have, while all those that they have may be taken.
+_NO_SEAT = """
+SELECT a.id, a.seat, p.seats FROM appointments a JOIN practitioners p ON p.id = a.practitioner_id AND a.seat > p.seats
+WHERE a.status IN ('pending', 'booked', 'arrived') AND NOT a.overbooked AND p.seats <= (
+  SELECT count(*) FROM appointments b WHERE b.practitioner_id = a.practitioner_id AND b.blocked && a.blocked AND b.id <> a.id
+    AND b.status IN ('pending', 'booked', 'arrived') AND NOT b.overbooked)
+ORDER BY a.id
+"""
 _LIVE = "SELECT count(*) FROM appointments WHERE status IN ('pending', 'booked', 'arrived') AND NOT overbooked"
 
 
 def no_overlaps(evidence: Evidence) -> Finding:
     """I1: no two live visits or holds of one practitioner overlap on one seat."""
-    overlaps = run(evidence.session, _OVERLAPS)
-    return Finding(scalar(evidence.session, _LIVE), tuple(f"{one} and {other}" for one, other in overlaps))
+    session = evidence.session
+    overlaps = (f"{one} and {other}" for one, other in run(session, _OVERLAPS))
+    no_seat = (f"{id}: on seat {seat}, where there are {seats}" for id, seat, seats in run(session, _NO_SEAT))
+    return Finding(scalar(session, _LIVE), (*overlaps, *no_seat))
 
 
 # --- I2 --------------------------------------------------------------------------------------------------------------
@@ -91,9 +104,16 @@ def no_overlaps(evidence: Evidence) -> Finding:
 _TWICE = """
 SELECT min(id) FROM inbox GROUP BY channel, account, external_id HAVING count(*) > 1
 """
+# Whoever has the lease is at it; but no lease is as long as that.
 _NOT_FINAL = """
 SELECT m.id FROM inbox m JOIN conversations c ON c.id = m.conversation_id
-WHERE m.status = 'new' AND m.received_at < clock_timestamp() - %(stuck)s AND c.leased_until < clock_timestamp()
+WHERE m.status = 'new' AND m.received_at < clock_timestamp() - %(stuck)s
+  AND c.leased_until NOT BETWEEN clock_timestamp() AND clock_timestamp() + %(lease)s
+"""
+# What was put aside is for staff to look at.
+_FOR_NOBODY = """
+SELECT m.id FROM inbox m WHERE m.status = 'aside'
+  AND NOT EXISTS (SELECT FROM handoffs h WHERE h.conversation_id = m.conversation_id AND h.reason = 'aside')
 """
 _UNNUMBERED = "SELECT id FROM inbox WHERE status <> 'new' AND seq IS NULL"
 _INBOX = "SELECT count(*) FROM inbox"
@@ -102,7 +122,8 @@ _INBOX = "SELECT count(*) FROM inbox"
 def every_message_is_answered_once(evidence: Evidence) -> Finding:
     """I2: every stored message has one row, and reaches a final state."""
     session = evidence.session
-    broken = [*run(session, _TWICE), *run(session, _NOT_FINAL, stuck=STUCK), *run(session, _UNNUMBERED)]
+    values = {"stuck": STUCK, "lease": conversations.LEASE}
+    broken = [row for flaw in (_TWICE, _NOT_FINAL, _UNNUMBERED, _FOR_NOBODY) for row in run(session, flaw, **values)]
     return Finding(scalar(session, _INBOX), tuple(str(id) for (id,) in broken))
 
 
@@ -113,7 +134,9 @@ _UNSETTLED = """
 SELECT id, flaw FROM (
   SELECT id, CASE
     WHEN status = 'sending' AND leased_until < clock_timestamp() - %(stuck)s THEN 'its sender died, and nobody settled it'
+    WHEN status = 'sending' AND coalesce(leased_until > clock_timestamp() + %(lease)s, true) THEN 'its lease does not end'
     WHEN status = 'due' AND channel <> ALL (%(read)s) AND due_at < clock_timestamp() - %(stuck)s THEN 'waits too long'
+    WHEN status = 'due' AND due_at > clock_timestamp() + %(farthest)s THEN 'waits for a time that is too far'
     WHEN status = 'sent' AND attempts = 0 THEN 'sent without an attempt'
     WHEN status = 'failed' AND error IS NULL THEN 'failed without a reason'
     WHEN status IN ('sent', 'failed', 'unknown') AND settled_at IS NULL THEN 'settled at no time'
@@ -142,6 +165,15 @@ _PROMPTS = """
 SELECT o.id, 'its prompt does not know when it was sent' AS flaw FROM outbox o JOIN prompts p ON p.outbox_id = o.id
 WHERE (o.status IN ('sent', 'unknown')) <> (p.sent_at IS NOT NULL)
 """
+# What was said in a conversation has the numbers 1, 2, 3 … on both sides together: no line can be taken away.
+_NUMBERS = """
+SELECT 'conversation ' || c.id, 'of its ' || c.last_seq || ' lines ' || count(DISTINCT seq) || ' are there'
+  || CASE WHEN count(seq) > count(DISTINCT seq) THEN ', some of them twice' ELSE '' END AS flaw
+FROM conversations c LEFT JOIN (
+  SELECT conversation_id, seq FROM inbox UNION ALL SELECT conversation_id, seq FROM outbox) said
+  ON said.conversation_id = c.id AND seq BETWEEN 1 AND c.last_seq
+GROUP BY c.id HAVING count(seq) <> c.last_seq OR count(DISTINCT seq) <> c.last_seq ORDER BY c.id
+"""
 _OUTBOX = "SELECT count(*) FROM outbox"
 
 
@@ -149,8 +181,8 @@ def every_reply_is_accounted_for(evidence: Evidence) -> Finding:
     """I3: every owed message was handed over once or its failure is written down, in order, one at a time."""
     session = evidence.session
     read = [name for name, channel in CHANNELS.items() if channel.send is None]
-    values = {"stuck": STUCK, "read": read, "most": MOST_ATTEMPTS}
-    broken = [row for flaws in (_UNSETTLED, _OUT_OF_ORDER, _PROMPTS) for row in run(session, flaws, **values)]
+    values = {"stuck": STUCK, "read": read, "most": MOST_ATTEMPTS, "lease": outbox.LEASE, "farthest": FARTHEST}
+    broken = [row for flaws in (_UNSETTLED, _OUT_OF_ORDER, _PROMPTS, _NUMBERS) for row in run(session, flaws, **values)]
     if evidence.ledger is not None:
         owed = run(session, _SENDABLE, read=read).fetchall()
         broken += _against_ledger(owed, list(evidence.ledger))
@@ -180,6 +212,14 @@ def _against_ledger(owed: list[Any], ledger: list[Sent]) -> Iterator[tuple[int, 
                 yield later, "was sent before what was owed before"
 
 
+def read_noted(file: Path) -> Iterator[Noted]:
+    """The seals that a machine has kept, read as they are asked for."""
+    try:
+        yield from seals.noted(file)
+    except OSError as error:
+        raise CannotRun(f"{file} cannot be read ({error.strerror}).") from None
+
+
 def read_ledger(file: Path) -> list[Sent]:
     """A vendor's ledger, a JSON object a line. A last line that was cut short is passed over: its writer was killed."""
     try:
@@ -197,36 +237,52 @@ def read_ledger(file: Path) -> list[Sent]:
 def audit_is_as_it_was_written(evidence: Evidence) -> Finding:
     """I5: the audit is as it was sealed, and has a row for every change."""
     session = evidence.session
+    outside = tuple(flaws_outside(evidence))
     unrecorded = (f"{entity} {id}: {flaw}" for entity, id, flaw in run(session, _UNRECORDED))
-    return Finding(scalar(session, _AUDIT), (*flaws_of_chain(evidence), *unrecorded), tuple(_late(session)))
+    notes = (*_late(session), *([OLDER_BACKUP] if outside else []))
+    return Finding(scalar(session, _AUDIT), (*flaws_of_chain(evidence), *outside, *unrecorded), notes)
+
+
+OLDER_BACKUP = "if an older backup was put back, this is its doing: the runbook says what to do with audit-seals"
 
 
 def flaws_of_chain(evidence: Evidence) -> Iterator[str]:
     """What was done to sealed rows, and to their seals."""
-    outside: dict[int, set[bytes]] = {}
-    for noted in evidence.noted:
-        outside.setdefault(noted.id, set()).add(noted.hash)
-    rows = seals.rows(evidence.session)
-    waiting, before = next(rows, None), seals.BEFORE_ALL
+    rows = _Portions(seals.rows(evidence.session))
+    before = seals.BEFORE_ALL
     for seal in seals.every(evidence.session):
-        covered = []
-        while waiting is not None and waiting.id <= seal.last_id:
-            covered.append(waiting)
-            waiting = next(rows, None)
-        yield from _flaws(evidence, before, seal, covered, outside)
+        is_genuine = seals.is_genuine(evidence.vault, before, seal, rows.until(seal.last_id))
+        if seal.id != before.id + 1:
+            yield f"seal {before.id + 1}: is missing"
+        elif not is_genuine:
+            yield f"seal {seal.id}: audit rows {before.last_id + 1} to {seal.last_id} are not as they were sealed"
         before = seal
-    yield from (f"seal {id}: was kept outside, and is gone" for id in outside)
 
 
-def _flaws(
-    evidence: Evidence, before: Seal, seal: Seal, covered: list[seals.Row], outside: dict[int, set[bytes]]
-) -> Iterator[str]:
-    if seal.id != before.id + 1:
-        yield f"seal {before.id + 1}: is missing"
-    elif not seals.is_genuine(evidence.vault, before, seal, covered):
-        yield f"seal {seal.id}: audit rows {before.last_id + 1} to {seal.last_id} are not as they were sealed"
-    if outside.pop(seal.id, {seal.hash}) != {seal.hash}:
-        yield f"seal {seal.id}: another one was kept outside"
+class _Portions:
+    """Audit rows, handed out seal by seal; however many there are, they are never all at hand."""
+
+    def __init__(self, rows: Iterator[seals.Row]) -> None:
+        self._rows = rows
+        self._next = next(rows, None)
+
+    def until(self, last_id: int) -> Iterator[seals.Row]:
+        """The rows up to this number that were not handed out yet."""
+        while self._next is not None and self._next.id <= last_id:
+            yield self._next
+            self._next = next(self._rows, None)
+
+
+def flaws_outside(evidence: Evidence) -> Iterator[str]:
+    """Seals that were kept outside of the database, and are not what is in it."""
+    noted = iter(evidence.noted)
+    while some := set(islice(noted, LOOKED_UP_AT_ONCE)):
+        inside = seals.hashes(evidence.session, {each.id for each in some})
+        for id, hash in sorted(some):
+            if id not in inside:
+                yield f"seal {id}: was kept outside, and is gone"
+            elif inside[id] != hash:
+                yield f"seal {id}: another one was kept outside"
 
 
 _AUDIT = "SELECT count(*) FROM audit"
@@ -242,28 +298,39 @@ def _late(session: Session) -> Iterator[str]:
         yield f"{late.count} audit rows from {late.first} on are not sealed yet: a worker does that while it runs"
 
 
-# What can be seen in the tables, and who wrote it down: iCalendar's SEQUENCE counts the changes of a visit. What a clinic brought along
-# when it moved in came without a conversation.
+# What can be seen in the tables, and who wrote it down: iCalendar's SEQUENCE counts the changes of a visit. Where it stands is in what was
+# written last; the spreadsheets of a clinic that moves in say no more than that there is a visit, of whatever status.
 _UNRECORDED = """
 WITH visits AS (
   SELECT entity_id AS id,
     bool_or(action = 'visit.booked') AS was_booked, bool_or(action = 'hold.made') AS was_held,
-    count(*) FILTER (WHERE action = ANY (ARRAY['visit.cancelled', 'visit.unbooked'])) AS ended,
+    bool_or(action IN ('hold.released', 'hold.expired')) AS let_go,
+    count(*) FILTER (WHERE action IN ('visit.cancelled', 'visit.unbooked')) AS ended,
     count(*) FILTER (WHERE action = 'visit.restored') AS restored,
-    count(*) FILTER (WHERE action = ANY (ARRAY[
-      'visit.cancelled', 'visit.unbooked', 'visit.restored', 'visit.moved', 'visit.moved_back'])) AS changes
+    count(*) FILTER (WHERE action IN (
+      'visit.cancelled', 'visit.unbooked', 'visit.restored', 'visit.moved', 'visit.moved_back')) AS changes,
+    array_agg(action) AS actions,
+    (array_agg(detail ORDER BY id DESC) FILTER (WHERE detail ? 'start'))[1] AS stands
   FROM audit WHERE entity = 'appointments' GROUP BY entity_id)
 SELECT 'appointment' AS entity, a.id, 'nobody is written down who made it' AS flaw
 FROM appointments a LEFT JOIN visits v USING (id)
-WHERE a.conversation_id IS NOT NULL AND a.covers_id IS NULL
-  AND NOT coalesce(CASE WHEN a.status = 'pending' THEN v.was_held ELSE v.was_booked END, false)
+WHERE a.covers_id IS NULL AND NOT coalesce(CASE WHEN a.status = 'pending' THEN v.was_held ELSE v.was_booked END, false)
 UNION ALL
 SELECT 'appointment', a.id, 'it is ' || a.status || ', and that is not written down'
 FROM appointments a LEFT JOIN visits v USING (id)
-WHERE a.status <> 'pending' AND (a.status = 'cancelled') <> (coalesce(v.ended, 0) > coalesce(v.restored, 0))
+WHERE a.status <> 'pending' AND ((a.status = 'cancelled') <> (coalesce(v.ended, 0) > coalesce(v.restored, 0))
+  OR (a.status IN ('arrived', 'fulfilled', 'noshow') AND a.external_id IS NULL AND 'visit.' || a.status <> ALL (v.actions)))
 UNION ALL
 SELECT 'appointment', a.id, 'its sequence is ' || a.sequence || ', and other changes are written down'
 FROM appointments a LEFT JOIN visits v USING (id) WHERE a.status <> 'pending' AND a.sequence <> coalesce(v.changes, 0)
+UNION ALL
+SELECT 'appointment', a.id, 'it stands elsewhere than is written down'
+FROM appointments a JOIN visits v USING (id)
+WHERE ((stands ->> 'practitioner')::bigint, (stands ->> 'patient')::bigint, (stands ->> 'start')::timestamptz)
+  IS DISTINCT FROM (a.practitioner_id, a.patient_id, lower(a.during)) AND stands IS NOT NULL
+UNION ALL
+SELECT 'appointment', v.id, CASE WHEN was_booked THEN 'it was booked, and is gone' ELSE 'nobody is written down who let go of it' END
+FROM visits v LEFT JOIN appointments a USING (id) WHERE a.id IS NULL AND (was_booked OR (was_held AND NOT let_go))
 UNION ALL
 SELECT 'handoff', h.id, 'nobody is written down who opened it' FROM handoffs h
 WHERE NOT EXISTS (SELECT 1 FROM audit WHERE entity = 'handoffs' AND entity_id = h.id AND action = 'handoff.opened')
@@ -271,6 +338,16 @@ UNION ALL
 SELECT 'handoff', h.id, 'nobody is written down who closed it' FROM handoffs h
 WHERE closed_at IS NOT NULL
   AND NOT EXISTS (SELECT 1 FROM audit WHERE entity = 'handoffs' AND entity_id = h.id AND action = 'handoff.closed')
+UNION ALL
+SELECT 'handoff', entity_id, 'it was opened, and is gone' FROM audit
+WHERE action = 'handoff.opened' AND entity = 'handoffs' AND NOT EXISTS (SELECT 1 FROM handoffs h WHERE h.id = entity_id)
+UNION ALL
+SELECT 'conversation', c.id, 'it is not written down who has it' FROM conversations c LEFT JOIN (
+  SELECT DISTINCT ON (entity_id) entity_id AS id, CASE WHEN action <> 'conversation.handed_back' THEN actor END AS has_it
+  FROM audit WHERE entity = 'conversations'
+    AND action IN ('conversation.taken_over', 'conversation.answered', 'conversation.handed_back')
+  ORDER BY entity_id, audit.id DESC) last USING (id)
+WHERE 'staff:' || c.staff_id IS DISTINCT FROM last.has_it
 UNION ALL
 SELECT 'patient', p.patient_id, 'nobody is written down who linked address ' || p.address_id FROM patient_addresses p
 WHERE NOT EXISTS (SELECT 1 FROM audit WHERE entity = 'patients' AND entity_id = p.patient_id AND action = 'patient.linked'
@@ -288,9 +365,12 @@ WHERE c.state IS NOT NULL
 
 def every_dialog_can_go_on(evidence: Evidence) -> Finding:
     """I7: every dialog is in a state that the declared machine can reach."""
-    rows = run(evidence.session, _STATES).fetchall()
-    flaws = ((row.id, _flaw_of_dialog(evidence.vault, row)) for row in rows)
-    return Finding(len(rows), tuple(f"{id}: {flaw}" for id, flaw in flaws if flaw is not None))
+    checked, broken = 0, []
+    for row in stream(evidence.session, "states", _STATES):
+        checked += 1
+        if flaw := _flaw_of_dialog(evidence.vault, row):
+            broken.append(f"{row.id}: {flaw}")
+    return Finding(checked, tuple(broken))
 
 
 def _flaw_of_dialog(vault: Vault, row: Any) -> str | None:

@@ -83,10 +83,13 @@ class Person:
     def desk(self) -> Iterator[Asker]:
         """The desk as this person's conversation meets it, for as long as one transaction."""
         with transaction(self.practice.engine) as session:
-            yield Asker(session, self.practice.directory, self.home.conversation_id, self.practice.now)
+            newcomer = not self.patient_id
+            yield Asker(
+                session, self.practice.directory, self.home.conversation_id, self.practice.now, newcomer=newcomer
+            )
 
-    def hold(self, slot: Slot, *, newcomer: bool = False) -> booking.Hold:
-        return self._at_desk(lambda desk: booking.hold(desk, slot, newcomer=newcomer))
+    def hold(self, slot: Slot) -> booking.Hold:
+        return self._at_desk(lambda desk: booking.hold(desk, slot))
 
     def book(self, slot: Slot) -> booking.Booked:
         return self._at_desk(lambda desk: booking.book(desk, slot, self.patient_id))

@@ -16,7 +16,7 @@ from core.scheduling import visits
 from frontdesk.ticks import tick
 from frontdesk.worker import Worker
 from tests.campaign.campaign import FAILPOINTS
-from tests.factories import Person, Practice
+from tests.factories import Person, Practice, wait_for
 from tests.fakes.recording import CHANNEL, Recording
 from tests.processes import ROOT, start
 
@@ -153,6 +153,23 @@ def test_a_sender_killed_at_work_leaves_an_unknown_and_sends_nothing_twice(
     assert not send()
     assert [json.loads(line)["key"] for line in ledger.read_text().splitlines()] == [*delivered, "second"]
     assert practice.sql("SELECT status FROM outbox ORDER BY seq") == [("unknown",), ("sent",)]
+    assert practice.broken_promises() == {}
+
+
+def test_senders_alone_go_on_where_one_of_them_died(practice: Practice, tmp_path: Path) -> None:
+    """Workers look for the dead as well, but may be dying themselves."""
+    amy = practice.person("amy", CHANNEL)
+    amy.owe("first", 1)
+    amy.owe("second", 2)
+    ledger = tmp_path / "ledger"
+    ledger.touch()
+    words = ("tests.fakes.recording", "sender", str(ledger))
+    assert died(start(practice.engine, *words, failpoint="send.after_claim:kill"))
+    leases_run_out(practice)
+    heir = start(practice.engine, *words)
+    wait_for(lambda: practice.sql("SELECT status FROM outbox ORDER BY seq") == [("unknown",), ("sent",)], seconds=30)
+    heir.terminate()
+    assert heir.wait(20) == 0
     assert practice.broken_promises() == {}
 
 

@@ -16,6 +16,7 @@ from channels.webchat import Log, WebChat
 from webhooks.limits import Limits, Rate, household, too_many
 
 LONGEST_TEXT = 4096
+LONGEST_LABEL = 300
 PATIENCE = 0.25  # seconds that a post waits for its reply
 REMEMBERED_FOR = 30 * 24 * 3600  # seconds: as long as the texts themselves are kept
 EMBED_KEPT_FOR = 600  # seconds: every page of the clinic's website asks for it
@@ -142,7 +143,7 @@ class Said(Shown, forbid_unknown_fields=True, kw_only=True):
     id: Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{8,64}\Z")]
     text: Annotated[str, Meta(min_length=1)] | None = None
     choice: Annotated[str, Meta(pattern=r"^[!-~]{1,128}\Z")] | None = None
-    label: Annotated[str, Meta(max_length=300)] | None = None
+    label: str | None = None
 
     def __post_init__(self) -> None:
         if (self.text is None) == (self.choice is None):
@@ -266,7 +267,9 @@ def poll() -> ResponseReturnValue:
 
 def _receive(said: Said) -> tuple[str, Log]:
     visitor = _visitor_of(said.chat)
-    words = {"text": said.text, "choice": said.choice, "label": said.label}
+    # The words of a button are ours, however long a clinic's names make them: what was tapped counts, and is shown as far as it fits.
+    label = said.label and said.label[:LONGEST_LABEL]
+    words = {"text": said.text, "choice": said.choice, "label": label}
     return visitor, web_chat().take(visitor, said.id, **words, seen=said.after, patience=PATIENCE)
 
 

@@ -9,13 +9,14 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from sqlalchemy import BigInteger, Column, DateTime, LargeBinary, Table, func
 
 from core.crypto import Vault
-from core.database import Session, driver, metadata, run, scalar
+from core.database import Session, metadata, run, scalar, stream
 
 MOST_ROWS = 50_000  # of one seal, so that no tick takes long
 FILE = "audit-seals"  # under the folder of a machine
@@ -57,7 +58,7 @@ class Row(NamedTuple):
     action: str
     entity: str
     entity_id: int
-    detail: Any
+    detail: str | None  # as PostgreSQL prints it: every digit of every number, and none of Python's limits
 
 
 class Noted(NamedTuple):
@@ -69,7 +70,7 @@ class Noted(NamedTuple):
 
 _SEALS = "SELECT id, extract(epoch FROM at)::text AS at, last_id, seen_id, seen_xid, hash FROM audit_seals ORDER BY id"
 _NEWEST = f"{_SEALS} DESC LIMIT 1"
-_ROWS = "SELECT id, extract(epoch FROM at)::text AS at, actor, action, entity, entity_id, detail FROM audit"
+_ROWS = "SELECT id, extract(epoch FROM at)::text AS at, actor, action, entity, entity_id, detail::text FROM audit"
 _NEXT_ROWS = f"{_ROWS} WHERE id > %(after)s AND id <= %(until)s ORDER BY id LIMIT %(most)s"
 
 # A database that was moved to another server counts its transactions anew, and none of the old ones is under way.
@@ -83,6 +84,8 @@ SELECT coalesce((SELECT max(id) FROM audit), 0) AS seen_id, pg_snapshot_xmax(pg_
        moment, extract(epoch FROM moment)::text AS at
 FROM clock_timestamp() moment
 """
+
+_HASHES = "SELECT id, hash FROM audit_seals WHERE id = ANY (%(ids)s)"
 
 _INSERT = """
 INSERT INTO audit_seals (id, at, last_id, seen_id, seen_xid, hash)
@@ -125,8 +128,9 @@ def _signed_text(before: Seal, seal: Seal, rows: Iterable[Row]) -> str:
     return _encode([before.hash.hex(), *seal[:-1], digest.hexdigest()])
 
 
-# Arrays of JSON cannot run into each other; sorted keys make the same of the same detail, however PostgreSQL keeps it.
-_encode = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
+# Arrays of JSON cannot run into each other. A detail stays text: Python's numbers would make one of 0.1 and 0.10, and its parser stops at
+# what PostgreSQL keeps without ado. How JSONB is printed is settled, or no dump could be put back.
+_encode = json.JSONEncoder(separators=(",", ":")).encode
 
 
 def newest(session: Session) -> Seal | None:
@@ -137,23 +141,22 @@ def newest(session: Session) -> Seal | None:
 
 def every(session: Session) -> Iterator[Seal]:
     """The chain from its beginning, a few thousand seals at a time."""
-    return (Seal(*row) for row in _streamed(session, "seals", _SEALS))
+    return (Seal(*row) for row in stream(session, "seals", _SEALS))
+
+
+def hashes(session: Session, ids: Iterable[int]) -> dict[int, bytes]:
+    """The hashes of those of these seals that there are."""
+    return {row.id: bytes(row.hash) for row in run(session, _HASHES, ids=list(ids))}
 
 
 def rows(session: Session) -> Iterator[Row]:
     """Every audit row in the order of numbers, a few thousand at a time."""
-    return (Row(*row) for row in _streamed(session, "audit_rows", f"{_ROWS} ORDER BY id"))
-
-
-def _streamed(session: Session, name: str, statement: str) -> Iterator[Any]:
-    with driver(session).cursor(name) as cursor:
-        cursor.itersize = 5_000
-        yield from cursor.execute(statement)
+    return (Row(*row) for row in stream(session, "audit_rows", f"{_ROWS} ORDER BY id"))
 
 
 # --- outside of the database -----------------------------------------------------------------------------------------
 
-_LINE = re.compile(r"(\d+) ((?:[0-9a-f]{2})+)\.\n")  # the full stop says that a line is whole
+_LINE = re.compile(r"([0-9]{1,18}) ((?:[0-9a-f]{2})+)\.\n")  # the full stop says that a line is whole
 
 
 def note(seal: Seal, file: Path) -> bool:
@@ -169,10 +172,8 @@ def note(seal: Seal, file: Path) -> bool:
     return True
 
 
-def noted(file: Path) -> list[Noted]:
+def noted(file: Path) -> Iterator[Noted]:
     """What this machine has kept; nothing where it never sealed. A line that was cut short is passed over."""
-    if not file.exists():
-        return []
-    with file.open(errors="replace") as kept:
+    with suppress(FileNotFoundError), file.open(errors="replace") as kept:
         found = (_LINE.fullmatch(line) for line in kept)
-        return [Noted(int(each[1]), bytes.fromhex(each[2])) for each in found if each]
+        yield from (Noted(int(each[1]), bytes.fromhex(each[2])) for each in found if each)

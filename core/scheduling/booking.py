@@ -31,9 +31,9 @@ from core.compliance.audit import CLOCK, record
 from core.database import Session, metadata, run, scalar
 from core.errors import PatientBusy, SlotTaken, TooManyHolds, TooManyOfKind, TooManyVisits
 from core.messaging import inbox
-from core.scheduling import plans
 from core.scheduling.availability import FreeStart, Interval
 from core.scheduling.locks import lock
+from core.scheduling.matching import Candidate
 from core.scheduling.slots import Asker, need, verdict
 from core.scheduling.wishes import Slot
 
@@ -134,7 +134,7 @@ class Booked:
     already: bool = False
 
 
-# Whoever takes or frees time is noted in the same statement.
+# Whoever takes or frees time is noted in the same statement, and where the visit stands.
 _INSERT = """
 WITH taken AS (
 INSERT INTO appointments (status, practitioner_id, patient_id, visit_type_id, location_id, during, blocked, seat,
@@ -142,8 +142,11 @@ INSERT INTO appointments (status, practitioner_id, patient_id, visit_type_id, lo
 VALUES (%(status)s, %(practitioner_id)s, %(patient_id)s, %(visit_type_id)s, %(location_id)s,
         tstzrange(%(start)s, %(end)s), tstzrange(%(blocked_start)s, %(blocked_end)s), %(seat)s,
         %(local_start)s, %(zone)s, %(conversation_id)s, %(expires_at)s, %(undo_until)s, %(now)s)
-ON CONFLICT DO NOTHING RETURNING id),
-noted AS (INSERT INTO audit (actor, action, entity, entity_id) SELECT %(actor)s, %(action)s, 'appointments', id FROM taken)
+ON CONFLICT DO NOTHING RETURNING id, practitioner_id, patient_id, lower(during) AS start),
+noted AS (
+INSERT INTO audit (actor, action, entity, entity_id, detail)
+SELECT %(actor)s, %(action)s, 'appointments', id,
+       jsonb_build_object('practitioner', practitioner_id, 'patient', patient_id, 'start', start) FROM taken)
 SELECT id FROM taken
 """
 
@@ -156,7 +159,7 @@ WHERE status = 'pending' AND ((covers_id IS NULL AND conversation_id = %(convers
 """
 
 _RELEASE = """
-SELECT id, practitioner_id FROM appointments
+SELECT id FROM appointments
 WHERE conversation_id = %(conversation_id)s AND status = 'pending' AND covers_id IS NULL
 """
 
@@ -187,16 +190,17 @@ SELECT count(*) FROM inbox WHERE conversation_id = %(conversation_id)s AND chann
 """
 
 
-def hold(desk: Asker, slot: Slot, patient_id: int | None = None, *, patience: int = 1, newcomer: bool = False) -> Hold:
+def hold(desk: Asker, slot: Slot, patient_id: int | None = None, *, patience: int = 1) -> Hold:
     """Keep `slot` for a while, instead of anything this conversation held before; or raise SlotTaken and keep what was held.
 
     How long is the policy of the visit type, times `patience` where people answer late. A newcomer who let three holds
-    run out within a day gets no other: TooManyHolds.
+    run out within a day gets no other: TooManyHolds. What newcomers hold together is bounded too: see `newcomers`.
     """
-    own = own_holds(desk, slot)
-    if newcomer and scalar(desk.session, _LAPSED, conversation_id=desk.conversation_id) >= MOST_LAPSED:
+    require_known(desk, slot)
+    if desk.newcomer and scalar(desk.session, _LAPSED, conversation_id=desk.conversation_id) >= MOST_LAPSED:
         raise TooManyHolds
-    lock(desk.session, practitioners=[slot.practitioner_id, *(h.practitioner_id for h in own)])
+    lock(desk.session, practitioners=[slot.practitioner_id], holder=desk.conversation_id)
+    own = own_holds(desk, slot)
     with _undone_if_refused(desk.session, own):
         drop(desk, own)
         until = desk.now + desk.directory.visit_type[slot.visit_type_id].policy.hold * patience
@@ -210,12 +214,9 @@ def book(desk: Asker, slot: Slot, patient_id: int) -> Booked:
 
     Time off that was entered after a hold was made outranks the hold. Booking what the patient has already is no error: see `Booked.already`.
     """
+    require_known(desk, slot)
+    lock(desk.session, patients=[patient_id], practitioners=[slot.practitioner_id], holder=desk.conversation_id)
     own = own_holds(desk, slot, patient_id)
-    lock(
-        desk.session,
-        patients=[patient_id],
-        practitioners=[slot.practitioner_id, *(h.practitioner_id for h in own)],
-    )
     ahead = ahead_of(desk, patient_id, slot.start, slot.start + desk.directory.visit_type[slot.visit_type_id].length)
     for visit in ahead:
         if visit.overlaps and visit.practitioner_id == slot.practitioner_id and visit.start == slot.start:
@@ -223,12 +224,9 @@ def book(desk: Asker, slot: Slot, patient_id: int) -> Booked:
             return Booked(visit.id, visit.undo_until or desk.now, already=True)
     if any(visit.overlaps for visit in ahead):
         raise PatientBusy
-    policy = desk.directory.visit_type[slot.visit_type_id].policy
-    if len(ahead) >= policy.most_ahead:
+    if len(ahead) >= desk.directory.visit_type[slot.visit_type_id].policy.most_ahead:
         raise TooManyVisits
-    of_kind = sum(visit.visit_type_id == slot.visit_type_id for visit in ahead)
-    if policy.most_of_kind is not None and of_kind >= policy.most_of_kind:
-        raise TooManyOfKind
+    require_fewer_of_kind(desk, slot, ahead)
     with _undone_if_refused(desk.session, own):
         undo_until = desk.now + UNDO
         was_held = any(is_for(h, slot) and h.expires_at > desk.now for h in own)
@@ -241,10 +239,8 @@ def book(desk: Asker, slot: Slot, patient_id: int) -> Booked:
 
 def release(desk: Asker) -> None:
     """Let go of whatever this conversation holds."""
-    own = run(desk.session, _RELEASE, conversation_id=desk.conversation_id).fetchall()
-    if own:
-        lock(desk.session, practitioners=[h.practitioner_id for h in own])
-        drop(desk, own)
+    lock(desk.session, holder=desk.conversation_id)
+    drop(desk, run(desk.session, _RELEASE, conversation_id=desk.conversation_id).fetchall())
 
 
 def sweep_expired_holds(session: Session, now: datetime) -> int:
@@ -276,7 +272,7 @@ def free_place(
     """
     sweep(desk.session, [slot.practitioner_id], desk.now)
     window = blocked(desk, slot)
-    (plan,) = plans.load(desk.session, [slot.practitioner_id], window, desk.now, desk.conversation_id, moving).values()
+    (plan,) = desk.plans([_candidate(desk, slot)], window, moving).values()
     free = verdict(desk, plan, slot, patient_id, was_held=was_held)
     if not isinstance(free, FreeStart):
         raise SlotTaken("just_taken" if free == "full" else free)
@@ -302,19 +298,26 @@ def ahead_of(desk: Asker, patient_id: int, start: datetime, end: datetime) -> li
     return run(desk.session, _AHEAD, patient_id=patient_id, start=start, end=end, now=desk.now).fetchall()
 
 
-def _known(desk: Asker, slot: Slot) -> bool:
-    """Whether the clinic still has the people, places and kinds of visit that an old offer names."""
-    return (
-        slot.practitioner_id in desk.directory.practitioner
-        and slot.visit_type_id in desk.directory.visit_type
-        and slot.location_id in desk.directory.location
-    )
+def require_fewer_of_kind(desk: Asker, slot: Slot, ahead: list[Any]) -> None:
+    """Raise TooManyOfKind where a patient has as many visits of this kind ahead as the clinic allows."""
+    most = desk.directory.visit_type[slot.visit_type_id].policy.most_of_kind
+    if most is not None and sum(visit.visit_type_id == slot.visit_type_id for visit in ahead) >= most:
+        raise TooManyOfKind
+
+
+def require_known(desk: Asker, slot: Slot) -> None:
+    """Raise SlotTaken where the clinic no longer has the people, places or kinds of visit that an old offer names."""
+    directory = desk.directory
+    if not (
+        slot.practitioner_id in directory.practitioner
+        and slot.visit_type_id in directory.visit_type
+        and slot.location_id in directory.location
+    ):
+        raise SlotTaken("not_working")
 
 
 def own_holds(desk: Asker, slot: Slot, patient_id: int | None = None) -> list[Any]:
-    """What makes way for this slot: the one hold of the conversation, and time kept for an undo of the same patient."""
-    if not _known(desk, slot):
-        raise SlotTaken("not_working")
+    """What makes way for this slot, under the lock: the one hold of the conversation, and time kept for an undo of the same patient."""
     wanted = blocked(desk, slot)
     return run(
         desk.session,
@@ -325,6 +328,11 @@ def own_holds(desk: Asker, slot: Slot, patient_id: int | None = None) -> list[An
         start=wanted.start,
         end=wanted.end,
     ).fetchall()
+
+
+def _candidate(desk: Asker, slot: Slot) -> Candidate:
+    directory = desk.directory
+    return Candidate(directory.practitioner[slot.practitioner_id], directory.visit_type[slot.visit_type_id])
 
 
 def blocked(desk: Asker, slot: Slot) -> Interval:

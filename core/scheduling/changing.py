@@ -24,7 +24,17 @@ from core.errors import (
     UndoOver,
     VisitChanged,
 )
-from core.scheduling.booking import UNDO, ahead_of, drop, free_place, is_for, own_holds, sweep
+from core.scheduling.booking import (
+    UNDO,
+    ahead_of,
+    drop,
+    free_place,
+    is_for,
+    own_holds,
+    require_fewer_of_kind,
+    require_known,
+    sweep,
+)
 from core.scheduling.locks import lock
 from core.scheduling.slots import Asker
 from core.scheduling.wishes import Slot
@@ -146,16 +156,18 @@ def move(desk: Asker, visit_id: int, slot: Slot, patients: Iterable[int], sequen
 
     The visit's own time does not stand in its way. `sequence` as in `cancel`. What this conversation held is let go.
     """
-    before = _find(desk, visit_id, patients)
-    own = own_holds(desk, slot, before.patient_id)
-    others = [slot.practitioner_id, *(held.practitioner_id for held in own)]
-    visit = _locked(desk, before, others)
+    require_known(desk, slot)
+    visit = _locked(desk, _find(desk, visit_id, patients), [slot.practitioner_id])
+    own = own_holds(desk, slot, visit.patient_id)
     if (visit.status, _slot(visit)) == ("booked", slot):
         return Moved(visit.id, slot, visit.undo_until, already=True)
     _require_changeable(desk, visit, sequence)
     end = slot.start + desk.directory.visit_type[slot.visit_type_id].length
-    if any(other.overlaps and other.id != visit.id for other in ahead_of(desk, visit.patient_id, slot.start, end)):
+    others = [other for other in ahead_of(desk, visit.patient_id, slot.start, end) if other.id != visit.id]
+    if any(other.overlaps for other in others):
         raise PatientBusy
+    if slot.visit_type_id != visit.visit_type_id:
+        require_fewer_of_kind(desk, slot, others)
     try:
         with desk.session.begin_nested():
             drop(desk, own)
@@ -170,7 +182,7 @@ def move(desk: Asker, visit_id: int, slot: Slot, patients: Iterable[int], sequen
     if keeps_time:
         _keep(desk, _KEEP_OLD_TIME, visit.id, desk.now + UNDO)
     failpoints.reach("move.after_update")
-    record(desk.session, desk.actor, "visit.moved", "appointments", visit.id, sequence=visit.sequence + 1)
+    _note_move(desk, "visit.moved", visit, slot.practitioner_id, slot.start)
     return Moved(visit.id, _slot(visit), desk.now + UNDO if keeps_time else None)
 
 
@@ -192,7 +204,7 @@ def undo_move(desk: Asker, visit_id: int, patients: Iterable[int], sequence: int
     sweep(desk.session, [earlier.practitioner_id], desk.now)
     if run(desk.session, _MOVE_BACK, id=visit.id, sequence=visit.sequence - 1).rowcount == 0:
         raise UndoOver
-    record(desk.session, desk.actor, "visit.moved_back", "appointments", visit.id, sequence=visit.sequence + 1)
+    _note_move(desk, "visit.moved_back", visit, earlier.practitioner_id, earlier.start)
 
 
 def undo_cancel(desk: Asker, visit_id: int, patients: Iterable[int], sequence: int | None = None) -> None:
@@ -262,6 +274,21 @@ def _keep(desk: Asker, statement: str, visit_id: int, until: datetime) -> None:
     )
 
 
+def _note_move(desk: Asker, action: str, visit: Any, practitioner_id: int, start: datetime) -> None:
+    """Write down who moved a visit, and where it stands now."""
+    record(
+        desk.session,
+        desk.actor,
+        action,
+        "appointments",
+        visit.id,
+        sequence=visit.sequence + 1,
+        practitioner=practitioner_id,
+        patient=visit.patient_id,
+        start=start.isoformat(),
+    )
+
+
 def _require_changeable(desk: Asker, visit: Any, sequence: int | None) -> None:
     """The rules that moving and cancelling share; staff are not bound by the clinic's notice."""
     if visit.status == "cancelled":
@@ -297,7 +324,7 @@ def _locked(desk: Asker, before: Any, practitioners: Iterable[int] = ()) -> Any:
     Raises VisitChanged when it went to a practitioner whom nobody has locked, while we waited.
     """
     locked = {before.practitioner_id, *practitioners}
-    lock(desk.session, patients=[before.patient_id], practitioners=locked)
+    lock(desk.session, patients=[before.patient_id], practitioners=locked, holder=desk.conversation_id)
     visit = _find(desk, before.id, [before.patient_id])
     if visit.practitioner_id not in locked:
         raise VisitChanged

@@ -9,16 +9,26 @@ from core.database import Session, run
 
 _PATIENT, _PRACTITIONER = 1, 2
 
-_LOCK = (
-    "SELECT pg_advisory_xact_lock(key) FROM unnest(%(keys)s::bigint[]) WITH ORDINALITY AS k(key, place) ORDER BY place"
-)
+# With whom a conversation holds a time may be read before the lock: its own turn alone holds for it.
+_LOCK = """
+SELECT pg_advisory_xact_lock(key) FROM (
+  SELECT unnest(%(keys)s::bigint[]) AS key
+  UNION SELECT %(kind)s | practitioner_id FROM appointments
+  WHERE conversation_id = %(holder)s AND status = 'pending' AND covers_id IS NULL
+  ORDER BY key OFFSET 0) sorted
+"""
 
 
-def lock(session: Session, *, patients: Iterable[int] = (), practitioners: Iterable[int] = ()) -> None:
-    """Wait until these people's time is ours to change, until the transaction ends. At most once a turn."""
+def lock(
+    session: Session, *, patients: Iterable[int] = (), practitioners: Iterable[int] = (), holder: int | None = None
+) -> None:
+    """Wait until these people's time is ours to change, until the transaction ends. At most once a turn.
+
+    With the conversation `holder` comes the practitioner with whom it holds a time.
+    """
     keys = [*_keys(_PATIENT, patients), *_keys(_PRACTITIONER, practitioners)]
-    run(session, _LOCK, keys=keys)
+    run(session, _LOCK, keys=keys, kind=_PRACTITIONER << 56, holder=holder)
 
 
 def _keys(kind: int, ids: Iterable[int]) -> list[int]:
-    return [(kind << 56) | id for id in sorted(set(ids))]
+    return [(kind << 56) | id for id in set(ids)]

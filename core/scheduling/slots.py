@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from core.compliance.audit import SETUP, Actor
 from core.database import Session
-from core.scheduling import availability, matching, plans
+from core.scheduling import availability, matching, newcomers, plans
 from core.scheduling.availability import FreeStart, Interval, Need, Plan
 from core.scheduling.directory import Directory, VisitType
 from core.scheduling.matching import Candidate, Party
@@ -39,11 +39,15 @@ class Asker:
     conversation_id: int | None
     now: datetime
     staff_id: int | None = None  # a member of staff who acts at the desk
+    newcomer: bool = False  # the conversation speaks for no patient
 
     def plans(self, candidates: Iterable[Candidate], window: Interval, moving: int | None = None) -> dict[int, Plan]:
-        """The plans of all candidates, in one round trip."""
-        ids = (candidate.practitioner.id for candidate in candidates)
-        return plans.load(self.session, ids, window, self.now, self.conversation_id, moving)
+        """The plans of all candidates as this asker has them, for what each is wanted for."""
+        needs = {candidate.practitioner.id: need(candidate.visit_type) for candidate in candidates}
+        found = plans.load(self.session, needs, window, self.now, self.conversation_id, moving)
+        if not self.newcomer:
+            return found
+        return newcomers.seen_by_one(self.session, found, needs, window, self.now, self.conversation_id)
 
     def party(self, candidates: list[Candidate], patient_id: int | None) -> Party:
         """Who wants to come, as far as the rules of these candidates ask."""

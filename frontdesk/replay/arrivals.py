@@ -3,6 +3,7 @@
 import csv
 import gzip
 import hashlib
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -14,6 +15,7 @@ from frontdesk.errors import CannotRun
 
 _GIVEN = ("Ana", "Bruno", "Carla", "Davi", "Elisa", "Felipe", "Gabriela", "Hugo", "Ines", "Joana", "Lucas", "Marina")
 _FAMILY = ("Almeida", "Barbosa", "Cardoso", "Duarte", "Esteves", "Freitas", "Gouveia", "Lacerda", "Moreira", "Nogueira")
+_OLDEST = 130  # years
 _NEEDED = ("PatientId", "ScheduledDay", "AppointmentDay", "Age", "Neighbourhood")
 
 
@@ -53,12 +55,17 @@ class Arrival:
 
 
 def read(file: Path, limit: int | None = None) -> list[Arrival]:
-    """The first rows of a file in the order in which they came; CannotRun says which row cannot be read."""
+    """The first rows of a file in the order in which they came, at least one; CannotRun says which row cannot be read."""
     try:
         with (gzip.open if file.suffix == ".gz" else open)(file, "rt", encoding="utf-8", newline="") as lines:
-            return list(islice(_arrivals(csv.DictReader(lines), file), limit))
-    except (OSError, EOFError, UnicodeDecodeError) as error:
+            found = list(islice(_arrivals(csv.DictReader(lines), file), limit))
+    except OSError as error:
+        raise CannotRun(f"{file} cannot be read ({error.strerror or error}).") from None
+    except (EOFError, UnicodeDecodeError, zlib.error, csv.Error) as error:
         raise CannotRun(f"{file} cannot be read as CSV in UTF-8 ({error}).") from None
+    if not found:
+        raise CannotRun(f"{file} has no rows.")
+    return found
 
 
 def _arrivals(rows: "csv.DictReader[str]", file: Path) -> Iterator[Arrival]:
@@ -67,13 +74,19 @@ def _arrivals(rows: "csv.DictReader[str]", file: Path) -> Iterator[Arrival]:
         raise CannotRun(f"{file} has no column {', '.join(missing)}: it must have {', '.join(_NEEDED)}.")
     for row in rows:
         try:
-            yield Arrival(
-                row["PatientId"],
-                # It says Z, and is the clinic's wall clock all the same.
-                datetime.fromisoformat(row["ScheduledDay"]).replace(tzinfo=None),
-                datetime.fromisoformat(row["AppointmentDay"]).date(),
-                int(row["Age"]),
-                row["Neighbourhood"],
-            )
+            yield _arrival(row)
         except (TypeError, ValueError) as error:
             raise CannotRun(f"{file}, line {rows.line_num}, cannot be read: {error}.") from None
+
+
+def _arrival(row: dict[str, str]) -> Arrival:
+    if any(row[name] is None for name in _NEEDED):
+        raise ValueError("it is too short")
+    # It says Z, and is the clinic's wall clock all the same.
+    at = datetime.fromisoformat(row["ScheduledDay"]).replace(tzinfo=None)
+    age = int(row["Age"])
+    if age > min(_OLDEST, at.year - 1):
+        raise ValueError(f"nobody is {age} years old")
+    return Arrival(
+        row["PatientId"], at, datetime.fromisoformat(row["AppointmentDay"]).date(), age, row["Neighbourhood"]
+    )

@@ -92,7 +92,9 @@ def _workable(file: Path) -> Iterator[_Provider]:
         for row in rows:
             if named[row["last_name"]] == 1 and row["accepting_new"] == "1" and row["slot_minutes"] in _LENGTHS:
                 yield _Provider(row["first_name"], row["last_name"], row["specialty"], int(row["slot_minutes"]))
-    except (OSError, UnicodeDecodeError, KeyError) as error:
+    except KeyError as missing:
+        raise CannotRun(f"{file} is no directory of doctors: it has no column {missing.args[0]}.") from None
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise CannotRun(f"{file} cannot be read as a directory of doctors ({error}).") from None
 
 

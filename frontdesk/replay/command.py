@@ -1,12 +1,15 @@
 """`frontdesk replay` as it is typed. Every command knows its words, so what it needs is imported when it runs."""
 
 import argparse
+import math
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from core.config import Settings
+from frontdesk.errors import INTERRUPTED
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -29,43 +32,56 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(options: argparse.Namespace, settings: Settings) -> int:
-    """Play the file and print what came of it; 1 when a promise is broken."""
+    """Play the file and print what came of it; 1 when a promise is broken, 130 when it was stopped by Ctrl-C."""
     from frontdesk import verify
     from frontdesk.replay import arrivals
     from frontdesk.replay.run import replay
 
     rows = arrivals.read(options.file, options.limit)
-    result, found = replay(
-        settings, rows, options.providers, speed=options.speed, workers=options.workers, progress=_progress()
-    )
+    with _progress() as progress:
+        result, found = replay(
+            settings, rows, options.providers, speed=options.speed, workers=options.workers, progress=progress
+        )
     print("\n".join(result.lines()))
     print(verify.report(found))
+    if result.stopped:
+        return INTERRUPTED
     return 1 if any(finding.broken for finding in found.values()) else 0
 
 
 def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError("it must be 1 or more")
-    return number
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError("it must be a whole number, 1 or more")
+    return int(text)
 
 
 def _speed(text: str) -> float | None:
     if text == "max":
         return None
-    if not (speed := float(text)) > 0:
-        raise argparse.ArgumentTypeError("it must be more than 0, or max")
+    try:
+        speed = float(text)
+    except ValueError:
+        speed = 0
+    if not 0 < speed < math.inf:
+        raise argparse.ArgumentTypeError("it must be a number above 0, or max")
     return speed
 
 
-def _progress() -> Callable[[str], None]:
-    """One line that is written over, a few times a second; nothing where nobody looks."""
-    shown_at = 0.0
+@contextmanager
+def _progress() -> Iterator[Callable[[str], None]]:
+    """On a terminal one line that is written over, a few times a second, and goes away; elsewhere a line now and then."""
+    is_seen = sys.stderr.isatty()
+    begin, end = ("\r\033[K", "") if is_seen else ("", "\n")
+    seconds = 0.2 if is_seen else 10
+    shown_at = time.monotonic() - 0.9 * seconds
 
     def show(line: str) -> None:
         nonlocal shown_at
-        if time.monotonic() - shown_at > 0.2:
+        if time.monotonic() - shown_at > seconds:
             shown_at = time.monotonic()
-            print(f"\r\033[K{line}", end="", file=sys.stderr, flush=True)
+            print(f"{begin}{line}", end=end, file=sys.stderr, flush=True)
 
-    return show if sys.stderr.isatty() else lambda _: None
+    try:
+        yield show
+    finally:
+        print(begin, end="", file=sys.stderr, flush=True)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 from sqlalchemy import Engine
@@ -45,6 +46,7 @@ class Result:
     refused: Counter[str] = field(default_factory=Counter)
     turns: int = 0
     seconds: float = 0
+    stopped: bool = False  # by Ctrl-C, before everybody had come
 
     @property
     def ended(self) -> int:
@@ -53,6 +55,8 @@ class Result:
 
     def lines(self) -> Iterator[str]:
         """For people to read."""
+        if self.stopped:
+            yield "Stopped before everybody had come."
         yield f"{self.ended} arrivals, {self.booked} booked, {self.refused.total()} refused"
         for reason, count in self.refused.most_common():
             yield f"  {count:>6}  {reason}"
@@ -95,32 +99,46 @@ class Crowd:
 
     def play(self, arrivals: Sequence[Arrival], progress: Progress) -> Result:
         """Let everybody come, chat and go."""
+        self._began, self._first = time.monotonic(), arrivals[0].at
+        self._length = (max(arrival.at for arrival in arrivals) - self._first).total_seconds()
+        self._clock = _WallClock(self._first - timedelta(minutes=1))
+        try:
+            self._play(arrivals, progress)
+        except KeyboardInterrupt:
+            self.result.stopped = True
+        self.result.seconds = time.monotonic() - self._began
+        return self.result
+
+    def _play(self, arrivals: Sequence[Arrival], progress: Progress) -> None:
         waiting = iter(arrivals)
         coming = next(waiting, None)
-        if coming is None:
-            return self.result
-        first = coming.at
-        self._began, self._clock = time.monotonic(), _WallClock(first - timedelta(minutes=1))
         while coming or self.chats:
             heard, busy = self.ear.rings, self._hear()
-            while coming and self._may_come(coming, first):
+            while coming and self._may_come(coming):
                 self._begin(coming)
                 coming, busy = next(waiting, None), True
-            self.result.seconds = time.monotonic() - self._began
             progress(
-                f"{self.result.ended} of {len(arrivals)}, {self._clock.now():%Y-%m-%d %H:%M}, {self.result.turns} turns"
+                f"{self.result.ended} of {len(arrivals)}, {self._row_time():%Y-%m-%d %H:%M}, {self.result.turns} turns"
             )
             if not busy:
                 self.ear.wait(heard, 0.1)
                 self._give_up()
-        return self.result
 
-    def _may_come(self, arrival: Arrival, first: datetime) -> bool:
+    def _row_time(self) -> datetime:
+        """Which rows have come by now: what the clinic's clock shows, or between two rows will show."""
+        if self.speed is None:
+            return self._clock.now()
+        gone = (time.monotonic() - self._began) * self.speed
+        return self._first + timedelta(seconds=min(gone, self._length))
+
+    def _may_come(self, arrival: Arrival) -> bool:
         if any(chat.patient.arrival.patient == arrival.patient for chat in self.chats.values()):
             return False  # nobody has two chats at once
+        if self.chats and arrival.at - self._clock.now() >= JUMP:
+            return False
         if self.speed is None:
-            return not self.chats or (len(self.chats) < self.most and arrival.at - self._clock.now() < JUMP)
-        return (arrival.at - first).total_seconds() / self.speed <= time.monotonic() - self._began
+            return len(self.chats) < self.most
+        return arrival.at <= self._row_time()
 
     def _begin(self, arrival: Arrival) -> None:
         patient = Patient(arrival, self.doctors[arrival.place])
@@ -143,18 +161,24 @@ class Crowd:
         with transaction(self.engine) as session:
             unread = readers.unread(session, terminal.CHANNEL)
         for row in unread:
-            chat = self.chats[row.address_id]
+            chat = self.chats.get(row.address_id)
+            if chat is None:  # they have given up
+                self._close(row)
+                continue
             payload = chat.home.key.open("outbox.payload", chat.home.conversation_id, row.payload)
             self.result.turns += 1
             says = chat.patient.answer(unpack_payload(payload))
             if isinstance(says, Ending):
-                with transaction(self.engine) as session:
-                    readers.seen(session, row.address_id, row.seq)
+                self._close(row)
                 self._end(row.address_id, says)
             else:
                 self._write(chat.patient.arrival, says, row.seq)
                 chat.since = time.monotonic()
         return bool(unread)
+
+    def _close(self, row: Any) -> None:
+        with transaction(self.engine) as session:
+            readers.seen(session, row.address_id, row.seq)
 
     def _give_up(self) -> None:
         late = time.monotonic() - PATIENCE
@@ -190,6 +214,6 @@ def replay(
         with transaction(engine) as session:
             for setting in verify.SETTINGS:
                 run(session, setting)
-            found = verify.check(session, own.vault, noted=seals.noted(own.var_dir / seals.FILE), ledger=None)
+            found = verify.check(session, own.vault, noted=verify.read_noted(own.var_dir / seals.FILE), ledger=None)
         engine.dispose()
     return result, found

@@ -61,7 +61,7 @@ REFUSALS: dict[type, tuple[str, ...]] = {
     HoldSlot: ("slot_taken", "too_many_holds"),
     BookSlot: ("slot_taken", "patient_busy", "too_many_visits", "too_many_of_kind"),
     LookUpVisit: CHANGED[:2] + CHANGED[3:],
-    Move: ("slot_taken", "patient_busy", *CHANGED),
+    Move: ("slot_taken", "patient_busy", "too_many_of_kind", *CHANGED),
     Cancel: CHANGED,
     TakeBack: ("already_cancelled", "undo_over", "visit_changed"),
 }

@@ -412,7 +412,7 @@ def _look(stage: Stage, patients: list[Patient]) -> None:
         report.broken.append(f"recovery took {slowest:.0f} seconds")
     with transaction(stage.practice.engine) as session:
         run(session, "SET LOCAL statement_timeout = 0")
-        found = verify.check(session, VAULT, noted=seals.noted(stage.var / seals.FILE), ledger=ledger)
+        found = verify.check(session, VAULT, noted=verify.read_noted(stage.var / seals.FILE), ledger=ledger)
     report.broken += [f"{name} {flaw}" for name, finding in found.items() for flaw in finding.broken]
 
 

@@ -37,7 +37,8 @@ def seal(practice: Practice, *, at_once: bool = False) -> int:
 
 
 def broken(session: Session, noted: list[Noted]) -> tuple[str, ...]:
-    return tuple(verify.flaws_of_chain(verify.Evidence(session, VAULT, noted)))
+    evidence = verify.Evidence(session, VAULT, noted)
+    return (*verify.flaws_of_chain(evidence), *verify.flaws_outside(evidence))
 
 
 def sealed_rows(practice: Practice) -> list[int]:
@@ -91,6 +92,39 @@ def test_the_hash_does_not_depend_on_how_a_connection_shows_things(practice: Pra
         assert broken(session, []) == ()
 
 
+ALIKE = {
+    "nothing and null": ("NULL", "'null'"),
+    "zeros at the end": ("'1.0'", "'1.00'"),
+    "more digits than a float has": ("'0.1'", "'0.1000000000000000055'"),
+    "a float with an integer's value": ("'12345678901234567890'", "'12345678901234567890.0'"),
+    "larger than every float": ("'1e400'", "'2e400'"),
+    "text and number": ("'1'", "'\"1\"'"),
+    "text that is JSON": ("'\"[1]\"'", "'[1]'"),
+}
+
+
+@pytest.mark.parametrize(("one", "other"), ALIKE.values(), ids=ALIKE)
+def test_what_looks_alike_is_not_hashed_alike(practice: Practice, one: str, other: str) -> None:
+    write_down(practice, 1)
+    practice.sql(f"UPDATE audit SET detail = {one}")  # noqa: S608
+    seal(practice)
+    seal(practice)
+    with transaction(practice.engine) as session:
+        assert broken(session, []) == ()
+        run(session, f"UPDATE audit SET detail = {other}")  # noqa: S608
+        assert broken(session, []) != ()
+
+
+@pytest.mark.parametrize("detail", ["('1' || repeat('0', 5000))", "(repeat('[', 3000) || repeat(']', 3000))"])
+def test_a_row_that_python_cannot_hold_stops_no_seal(practice: Practice, detail: str) -> None:
+    """Whoever can write one row to the database must not end the sealing by it, nor `verify`."""
+    write_down(practice, 2)
+    practice.sql(f"UPDATE audit SET detail = {detail}::jsonb WHERE id = 1")  # noqa: S608
+    assert [seal(practice), seal(practice)] == [0, 2]
+    with transaction(practice.engine) as session:
+        assert broken(session, []) == ()
+
+
 # --- kept outside ----------------------------------------------------------------------------------------------------
 
 
@@ -101,8 +135,35 @@ def test_each_seal_is_kept_once_and_a_line_that_was_cut_short_does_no_harm(tmp_p
     with file.open("a") as kept:
         kept.write("2 0202")  # the disk was full
     assert seals.note(second, file)
-    assert seals.noted(file) == [Noted(1, first.hash), Noted(2, second.hash)]
-    assert seals.noted(tmp_path / "nowhere") == []
+    assert list(seals.noted(file)) == [Noted(1, first.hash), Noted(2, second.hash)]
+    assert list(seals.noted(tmp_path / "nowhere")) == []
+
+
+def test_a_backup_that_was_put_back_is_told_from_what_was_kept_outside(practice: Practice, tmp_path: Path) -> None:
+    """Its chain is whole, and shorter than what this machine remembers; sealing goes on from there."""
+    file = tmp_path / seals.FILE
+    for _ in range(3):
+        write_down(practice, 2)
+        seal(practice)
+        seal(practice)
+        with transaction(practice.engine) as session:
+            newest = seals.newest(session)
+        assert newest is not None
+        seals.note(newest, file)
+    practice.sql("DELETE FROM audit_seals WHERE id > 2")
+    practice.sql("DELETE FROM audit WHERE id > 2")
+    with transaction(practice.engine) as session:
+        found = verify.audit_is_as_it_was_written(verify.Evidence(session, VAULT, verify.read_noted(file)))
+    assert found.broken == tuple(f"seal {id}: was kept outside, and is gone" for id in (4, 6))
+    assert found.notes == (verify.OLDER_BACKUP,)
+    write_down(practice, 2)
+    seal(practice)
+    seal(practice)
+    with transaction(practice.engine) as session:
+        assert broken(session, list(seals.noted(file))) == (
+            "seal 4: another one was kept outside",
+            "seal 6: was kept outside, and is gone",
+        )
 
 
 # --- tampering -------------------------------------------------------------------------------------------------------

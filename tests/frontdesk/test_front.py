@@ -16,10 +16,17 @@ class Scope:
     """A request's head, as granian hands it over."""
 
     proto, http_version, scheme, authority = "http", "1.1", "http", None
-    server, client, query_string = "127.0.0.1:8080", "203.0.113.7:5123", "a=b"
+    server, query_string = "127.0.0.1:8080", "a=b"
 
-    def __init__(self, method: str = "POST", path: str = "/chat%C3%A9", headers: dict[str, str] | None = None) -> None:
-        self.method, self.path, self.headers = method, path, headers or {"content-length": "5"}
+    def __init__(
+        self,
+        method: str = "POST",
+        path: str = "/chat%C3%A9",
+        headers: dict[str, str] | None = None,
+        client: str = "203.0.113.7:5123",
+    ) -> None:
+        self.method, self.path, self.client = method, path, client
+        self.headers = {"content-length": "5"} if headers is None else headers
 
 
 class Protocol:
@@ -122,3 +129,18 @@ def test_one_peer_cannot_have_bodies_without_number_under_way_but_a_proxy_can(
     slow = [Protocol(ends=False) for _ in range(BODIES_AT_ONCE + 5)]
     serve(*((Scope(), protocol) for protocol in slow), people=people)
     assert [protocol.status for protocol in slow].count(429) == refused
+
+
+def test_who_looks_is_not_kept_out_by_who_sends_from_the_same_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(front, "BODY_PATIENCE", 0.05)
+    slow = [Protocol(ends=False) for _ in range(BODIES_AT_ONCE + 1)]
+    look = Protocol()
+    serve(*((Scope(), protocol) for protocol in slow), (Scope("GET", headers={}), look))
+    assert (look.status, slow[-1].status) == (200, 429)
+
+
+def test_a_household_has_as_many_bodies_as_one_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(front, "BODY_PATIENCE", 0.05)
+    slow = [Protocol(ends=False) for _ in range(BODIES_AT_ONCE + 5)]
+    serve(*((Scope(client=f"[2001:db8::{n:x}]:5123"), protocol) for n, protocol in enumerate(slow)))
+    assert [protocol.status for protocol in slow].count(429) == 5

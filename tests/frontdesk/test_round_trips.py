@@ -16,8 +16,8 @@ from tests.demo_clinic import VAULT, DemoClinic
 # What somebody new says, and how many round trips the answer may take, BEGIN and COMMIT included.
 CHAT = [
     ("good morning", 5),
-    ("skin doctor tomorrow morning", 8),  # three more: places, hours, what is taken
-    ("1", 13),  # a hold: one's own, those that lapsed, the lock, expired ones, the plan, the hold
+    ("skin doctor tomorrow morning", 9),  # four more: places, hours, what is taken, what newcomers hold
+    ("1", 14),  # a hold: one's own, those that lapsed, the lock, expired ones, the plan, what newcomers hold, the hold
     ("where are you?", 5),
     ("Mia Stone, born 4 July 2001", 5),
     ("mia@example.com", 24),  # registered, linked, agreed; booked in a savepoint that keeps the hold if refused

@@ -8,6 +8,8 @@ import pytest
 from channels.delivery import deliver_next
 from core.config import format_keyring
 from core.database import transaction
+from core.messaging import handoffs
+from core.people import staff
 from frontdesk import cli, verify
 from frontdesk.ticks import note_newest_seal, tick
 from frontdesk.worker import Worker
@@ -87,6 +89,11 @@ def test_i1_two_visits_at_once(busy: Practice, check: Callable[[], Broken]) -> N
         FROM appointments, generate_series(1, 2) WHERE status = 'cancelled' RETURNING id
         """,
     )
+    busy.sql(
+        "INSERT INTO audit (actor, action, entity, entity_id) SELECT 'setup', 'visit.booked', 'appointments', unnest(ARRAY[%(one)s, %(other)s]::bigint[])",
+        one=one,
+        other=other,
+    )
     ((cover,),) = busy.sql("SELECT id FROM appointments WHERE covers_id IS NOT NULL")
     assert check() == {"I1": (f"{cover} and {one}", f"{cover} and {other}", f"{one} and {other}")}
 
@@ -132,6 +139,106 @@ def test_i3_replies_that_are_not_accounted_for(busy: Practice, check: Callable[[
         (id,) = ids(busy, f"UPDATE outbox SET {damage} WHERE address_id = {person.home.address_id} RETURNING id")  # noqa: S608
         lost.add(f"{id}: {flaw}")
     assert {name: set(broken) for name, broken in check().items()} == {"I3": lost}
+
+
+# What `verify` says of what was done by hand.
+BY_HAND = [
+    (
+        "I2: {id}",
+        """
+        WITH c AS (UPDATE conversations SET leased_until = 'infinity')
+        UPDATE inbox SET status = 'new', received_at = now() - interval '5 minutes' WHERE id = 1 RETURNING id
+        """,
+    ),
+    ("I2: {id}", "UPDATE inbox SET status = 'aside' WHERE id = 1 RETURNING id"),
+    ("I3: {id}: its lease does not end", "UPDATE outbox SET status = 'sending' WHERE status = 'due' RETURNING id"),
+    (
+        "I3: {id}: its lease does not end",
+        "UPDATE outbox SET status = 'sending', leased_until = 'infinity' WHERE status = 'due' RETURNING id",
+    ),
+    (
+        "I3: {id}: waits for a time that is too far",
+        "UPDATE outbox SET due_at = 'infinity' WHERE status = 'due' RETURNING id",
+    ),
+    (
+        "I3: conversation {id}: of its 4 lines 3 are there",
+        "DELETE FROM outbox WHERE seq = 2 RETURNING conversation_id",
+    ),
+    ("I3: conversation {id}: of its 4 lines 3 are there", "DELETE FROM inbox WHERE seq = 3 RETURNING conversation_id"),
+    (
+        "I3: conversation {id}: of its 4 lines 3 are there, some of them twice",
+        "UPDATE inbox SET seq = 2 WHERE seq = 3 RETURNING conversation_id",
+    ),
+    (
+        "I5: appointment {id}: it was booked, and is gone",
+        "DELETE FROM appointments WHERE status = 'booked' RETURNING id",
+    ),
+    (
+        "I5: appointment {id}: nobody is written down who let go of it",
+        "DELETE FROM appointments WHERE status = 'pending' AND covers_id IS NULL RETURNING id",
+    ),
+    (
+        "I5: appointment {id}: nobody is written down who made it",
+        """
+        INSERT INTO appointments (status, practitioner_id, patient_id, visit_type_id, location_id, during, blocked,
+                                  local_start, zone, created_at)
+        SELECT status, practitioner_id + 1, patient_id, visit_type_id, location_id, during, blocked, local_start, zone, created_at
+        FROM appointments WHERE status = 'booked' RETURNING id
+        """,
+    ),
+    (
+        "I5: appointment {id}: it is noshow, and that is not written down",
+        "UPDATE appointments SET status = 'noshow' WHERE status = 'booked' RETURNING id",
+    ),
+    (
+        "I5: appointment {id}: it stands elsewhere than is written down",
+        "UPDATE appointments SET practitioner_id = practitioner_id + 1 WHERE status = 'booked' RETURNING id",
+    ),
+    (
+        "I5: appointment {id}: it stands elsewhere than is written down",
+        "UPDATE appointments SET patient_id = patient_id + 1 WHERE status = 'booked' RETURNING id",
+    ),
+    (
+        "I5: appointment {id}: it stands elsewhere than is written down",
+        "UPDATE appointments SET during = tstzrange(lower(during) + '1 minute', upper(during)) WHERE status = 'booked' RETURNING id",
+    ),
+    ("I5: handoff {id}: it was opened, and is gone", "DELETE FROM handoffs RETURNING id"),
+    (
+        "I5: conversation {id}: it is not written down who has it",
+        "UPDATE conversations SET staff_id = 1 WHERE id = 1 RETURNING id",
+    ),
+]
+
+
+@pytest.mark.parametrize(("said", "damage"), BY_HAND)
+def test_what_was_done_by_hand_is_seen(busy: Practice, said: str, damage: str) -> None:
+    with transaction(busy.engine) as session:
+        staff.add(session, VAULT, "Sam", "receptionist")
+        handoffs.hand_over(session, 1, "asked", busy.now)
+    busy.person("zoe").hold(busy.slot("11:00"))
+    busy.sql("DELETE FROM prompts")
+    assert busy.broken_promises() == {}
+    (id,) = ids(busy, damage)
+    name, _, flaw = said.format(id=id).partition(": ")
+    assert busy.broken_promises() == {name: (flaw,)}
+
+
+def test_i1_a_visit_on_a_seat_that_is_not_there(busy: Practice) -> None:
+    """No constraint sees that two visits of one doctor are at the same time, each on a seat of its own."""
+    (visit,) = ids(busy, "SELECT id FROM appointments WHERE status = 'booked'")
+    zoe = busy.person("zoe")
+    late = zoe.book(busy.slot("16:00")).id
+    busy.sql("UPDATE appointments SET seat = 2 WHERE id = %(late)s", late=late)
+    assert busy.broken_promises() == {}  # nobody else is there then
+    busy.sql(
+        "UPDATE appointments a SET during = b.during, blocked = b.blocked FROM appointments b WHERE a.id = %(late)s AND b.id = %(visit)s",
+        late=late,
+        visit=visit,
+    )
+    assert busy.broken_promises() == {
+        "I1": (f"{late}: on seat 2, where there are 1",),
+        "I5": (f"appointment {late}: it stands elsewhere than is written down",),
+    }
 
 
 def test_i3_replies_in_the_wrong_order(busy: Practice, check: Callable[[], Broken]) -> None:
@@ -224,6 +331,17 @@ def test_i5_a_chain_that_was_cut_short_is_seen_by_what_was_kept_outside(
     with pytest.raises(SystemExit):
         cli.main(["verify"])
     assert "seal 2: another one was kept outside" in capsys.readouterr().out
+
+
+def test_i5_what_was_kept_outside_and_cannot_be_read_is_said(
+    tmp_path: Path, check: Callable[[], Broken], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert check() == {}
+    (tmp_path / "var" / "audit-seals").mkdir(parents=True)
+    with pytest.raises(SystemExit) as exit:
+        cli.main(["verify"])
+    assert exit.value.code == 2
+    assert "audit-seals cannot be read" in capsys.readouterr().err
 
 
 def test_i5_changes_that_nobody_wrote_down(busy: Practice, check: Callable[[], Broken]) -> None:

@@ -56,6 +56,14 @@ def test_a_choice_carries_its_token_and_its_label(client: FlaskClient, chat: Fak
     assert chat.received[1][2:] == (None, button["token"], "Tue 9:20", 2)
 
 
+def test_a_button_with_many_words_can_be_tapped(client: FlaskClient, chat: FakeWebChat) -> None:
+    """A clinic may have long names; the patient cannot shorten them."""
+    chat.answer = lambda said: [("When?", ["Tue 9:20 " + "with Dr Wolfeschlegelsteinhausenbergerdorff 😀 " * 40])]
+    button = say(client).get_json()["lines"][1]["buttons"][0]
+    assert say(client, None, "message-2", choice=button["token"], label=button["label"], after=2).status_code == 200
+    assert chat.received[1][2:] == (None, button["token"], button["label"][:300], 2)
+
+
 def test_a_poll_brings_what_is_new_and_settles_what_was_seen(client: FlaskClient, chat: FakeWebChat) -> None:
     say(client)
     visitor = chat.received[0].visitor

@@ -194,6 +194,7 @@ class AnyOrder(RuleBasedStateMachine):
         self.practice.sql("DELETE FROM earlier_versions")
         self.practice.sql("DELETE FROM appointments")
         self.practice.sql("DELETE FROM inbox")
+        self.practice.sql("DELETE FROM audit WHERE entity = 'appointments'")
         self.model = Model(
             lambda slot: self.practice.directory.visit_type[slot.visit_type_id].length, self.practice.now
         )

@@ -229,11 +229,11 @@ class TestRules:
     def test_a_newcomer_who_let_three_holds_run_out_gets_no_other_that_day(self, practice: Practice) -> None:
         newcomer = practice.newcomer()
         for _ in range(3):
-            newcomer.hold(practice.slot("15:00"), newcomer=True)
+            newcomer.hold(practice.slot("15:00"))
             practice.wait(minutes=10)
             practice.sweep()
         with pytest.raises(TooManyHolds):
-            newcomer.hold(practice.slot("15:00"), newcomer=True)
+            newcomer.hold(practice.slot("15:00"))
 
 
 class TestRaces:
