@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from datetime import timedelta
 
+from msgspec.structs import replace
+
 from bot.events import Facts, Turn
 from bot.messages import CallPerson, Choice, Happened, Language, Moment, Parts, Pick, Reply, Say, Span, Value, Wish
 from bot.state import Draft, State
@@ -80,7 +82,8 @@ def because(why: Why, wanted: Wanted, facts: Facts) -> Reply:
     directory = facts.directory
     kinds = [directory.visit_type[wanted.visit_type]] if wanted.visit_type in directory.visit_type else []
     rules = kinds[0].policy if kinds else directory.organization.policy
-    values: dict[str, Value] = {"wish": Wish(wanted.when), "horizon": _span(rules.horizon)}
+    when = replace(wanted.when, times=(), at=None) if why.all_day else wanted.when
+    values: dict[str, Value] = {"wish": Wish(when), "horizon": _span(rules.horizon)}
     if why.practitioner is not None:
         values["doctor"] = directory.practitioner[why.practitioner].display_name
     if wanted.location is not None:

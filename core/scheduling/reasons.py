@@ -24,10 +24,14 @@ REASONS: tuple[Reason, ...] = get_args(Reason)
 
 
 class Why(msgspec.Struct, frozen=True):
-    """A reason, and whose it is: one practitioner's, or None for everybody who could have been meant."""
+    """A reason, and whose it is: one practitioner's, or None for everybody who could have been meant.
+
+    `all_day` says that it holds on the wished days whatever the time of day.
+    """
 
     reason: Reason
     practitioner: int | None = None
+    all_day: bool = False
 
 
 def least(reasons: "set[Reason]") -> Reason:

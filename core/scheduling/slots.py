@@ -91,7 +91,7 @@ def find(asker: Asker, wanted: Wanted, limit: int = 3) -> Found:
         why = _about_time(asker, open_, wanted)
         elsewhere = _elsewhere(asker, wanted, who) if why and why.practitioner else ()
         return Found((*elsewhere, *chosen)[:limit], exact=False, why=why)
-    why = None if wanted.after else Why(_reason(asker, open_, wanted), _only(open_))  # "more" has come to its end
+    why = None if wanted.after else _why(asker, open_, wanted)  # "more" has come to its end
     if why is None or why.practitioner is None:
         return Found(_nearest_to_wish(asker, open_, wanted, limit), exact=False, why=why)
     elsewhere = _elsewhere(asker, wanted, who)
@@ -142,7 +142,7 @@ def verdict(
 
 def _fitting(asker: Asker, open_: list[Candidate], wanted: Wanted, limit: int) -> tuple[Slot, ...]:
     """The times that one wish asks for, looking only as far ahead as it takes."""
-    window = _window(asker, open_, wanted)
+    window = _window(asker, wanted, *_bookable(open_, asker.now))
     if window is None:
         return ()
     chosen: tuple[Slot, ...] = ()
@@ -159,22 +159,23 @@ def _fitting(asker: Asker, open_: list[Candidate], wanted: Wanted, limit: int) -
     return chosen
 
 
-def _reason(asker: Asker, open_: list[Candidate], wanted: Wanted) -> Reason:
-    """Why nothing fits a wish: of all that stands against it, what is nearest to a yes."""
+def _why(asker: Asker, open_: list[Candidate], wanted: Wanted) -> Why:
+    """Why nothing fits a wish: of all that stands against it, what is nearest to a yes. What holds all day is said of the days."""
     first, *_ = wanted.when.in_order
-    wanted = replace(wanted, when=first)
-    _, latest = _bookable(open_, asker.now)
-    days = first.days
-    if days and all(day.start and _midnight(asker.directory, day.start) >= latest for day in days):
-        return "too_far"
-    window = _window(asker, open_, wanted)
-    stands: set[Reason] = set() if window is None else set(_standing_against(asker, open_, wanted, window))
-    tomorrow = asker.now.astimezone(asker.directory.zone).date() + timedelta(days=1)
-    if not stands and days and all(day.end and day.end <= tomorrow for day in days):
-        return "too_soon"
+    starts = list(_judged(asker, open_, replace(wanted, when=replace(first, times=(), at=None))))
+    all_day = (bool(first.times) or first.at is not None) and all(reason is not None for _, reason in starts)
+    stands = {reason for local, reason in starts if reason is not None and (all_day or first.fits(local))}
+    if not stands and _is_beyond(asker, open_, first):
+        stands = {"too_far"}
     if not stands and wanted.location is not None:
-        return "wrong_place"
-    return least(stands) if stands else "not_working"
+        stands = {"wrong_place"}
+    return Why(least(stands) if stands else "not_working", _only(open_), all_day)
+
+
+def _is_beyond(asker: Asker, open_: list[Candidate], wish: When) -> bool:
+    """Whether all of a wish lies further ahead than anybody looks."""
+    _, latest = _bookable(open_, asker.now)
+    return bool(wish.days) and all(day.start and _midnight(asker.directory, day.start) >= latest for day in wish.days)
 
 
 def _is_exact(directory: Directory, wanted: Wanted, slot: Slot) -> bool:
@@ -188,19 +189,33 @@ def _about_time(asker: Asker, open_: list[Candidate], wanted: Wanted) -> Why | N
     assert at is not None
     until = (datetime.combine(date.min, at) + timedelta(minutes=1)).time()
     exactly = replace(wanted, when=replace(wanted.when, times=(TimeRange(at, until),)))
-    window = _window(asker, open_, exactly)
-    stands = set() if window is None else set(_standing_against(asker, open_, exactly, window))
+    stands = {reason for _, reason in _judged(asker, open_, exactly) if reason is not None}
     return Why(least(stands), _only(open_)) if stands else None
 
 
-def _standing_against(asker: Asker, open_: list[Candidate], wanted: Wanted, window: Interval) -> Iterator[Reason]:
+def _judged(asker: Asker, open_: list[Candidate], wanted: Wanted) -> Iterator[tuple[datetime, Reason | None]]:
+    """Every start that the hours have for a wish, by its local time, with what stands against it: that it is too soon or too far, too."""
+    today = asker.now.astimezone(asker.directory.zone).date()
+    _, latest = _bookable(open_, asker.now)
+    window = _window(asker, wanted, _midnight(asker.directory, today), latest + _BEYOND)
+    if window is None:
+        return
     plans_ = asker.plans(open_, window, wanted.moving)
     for candidate in open_:
+        policy = candidate.visit_type.policy
         for start in availability.starts(plans_[candidate.practitioner.id], need(candidate.visit_type), window):
             local = start.at.astimezone(asker.directory.location[start.location_id].zone)
-            here = wanted.location in (None, start.location_id)
-            if here and not isinstance(start, FreeStart) and wanted.when.fits(local):
-                yield start.why
+            if wanted.location not in (None, start.location_id) or not wanted.when.fits(local):
+                continue
+            if start.at < asker.now + policy.lead:
+                yield local, "too_soon"
+            elif start.at >= asker.now + policy.horizon:
+                yield local, "too_far"
+            else:
+                yield local, None if isinstance(start, FreeStart) else start.why
+
+
+_BEYOND = timedelta(days=7)  # behind what is bookable one looks so far for a start, to say of it that it is too far
 
 
 def _elsewhere(asker: Asker, wanted: Wanted, who: Party) -> tuple[Slot, ...]:
@@ -270,9 +285,8 @@ def _bookable(open_: list[Candidate], now: datetime) -> tuple[datetime, datetime
     return now + min(leads, default=timedelta(0)), now + max(horizons, default=timedelta(0))
 
 
-def _window(asker: Asker, open_: list[Candidate], wanted: Wanted) -> Interval | None:
-    """The instants in which a start can fit the wish, or None when the wish lies outside of what is bookable."""
-    start, end = _bookable(open_, asker.now)
+def _window(asker: Asker, wanted: Wanted, start: datetime, end: datetime) -> Interval | None:
+    """The instants from `start` until before `end` in which a visit can begin that fits the wish, or None where there are none."""
     if wanted.after is not None:
         start = max(start, wanted.after + timedelta(minutes=1))
     days = wanted.when.days

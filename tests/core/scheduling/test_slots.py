@@ -123,6 +123,36 @@ class TestWhen:
         assert find(practice, practitioner=practice.lee) == Found((), False, Why("time_off", practice.lee))
 
 
+class TestWhyNot:
+    def why(self, practice: Practice, when: When, **more: Any) -> Why | None:
+        return find(practice, practitioner=practice.lee, when=when, **more).why
+
+    def test_a_day_without_hours_is_no_working_day_whatever_the_time_of_day(self, practice: Practice) -> None:
+        sunday = MONDAY + timedelta(days=6)
+        practice.sql("DELETE FROM weekly_hours WHERE weekday = 6")
+        assert self.why(practice, on(sunday)) == Why("not_working", practice.lee)
+        assert self.why(practice, on(sunday, times=(MORNING,))) == Why("not_working", practice.lee, all_day=True)
+        assert self.why(practice, on(sunday, at=time(9))) == Why("not_working", practice.lee, all_day=True)
+
+    def test_a_part_of_a_day_without_hours_says_nothing_of_the_rest(self, practice: Practice) -> None:
+        evening = TimeRange(time(20), None)
+        assert self.why(practice, on(TUESDAY, times=(evening,))) == Why("not_working", practice.lee)
+
+    def test_a_day_behind_the_horizon_is_too_far(self, practice: Practice) -> None:
+        horizon = practice.now.astimezone(ZONE).date() + timedelta(days=90)
+        for later in range(7):
+            day = horizon + timedelta(days=later)
+            assert self.why(practice, on(day, day + timedelta(days=7))) == Why("too_far", practice.lee), day
+
+    def test_what_is_left_of_a_day_is_too_soon(self, practice: Practice) -> None:
+        practice.now = at("16:45")
+        assert self.why(practice, on(MONDAY)) == Why("too_soon", practice.lee)
+        assert self.why(practice, on(MONDAY, times=(AFTERNOON,))) == Why("too_soon", practice.lee, all_day=True)
+        assert self.why(practice, on(MONDAY, times=(TimeRange(time(20), None),))) == Why(
+            "too_soon", practice.lee, all_day=True
+        )
+
+
 class TestWhatIsTaken:
     def test_what_somebody_holds_is_not_offered_to_others(self, practice: Practice) -> None:
         amy = practice.person()
