@@ -74,6 +74,13 @@ def describes(meaning: Meaning) -> bool:
     )
 
 
+def says_who(meaning: Meaning) -> bool:
+    """Whether a message says whom to see, or who comes."""
+    return bool(
+        meaning.practitioners or meaning.specialties or meaning.visit_types or meaning.patients or meaning.someone_else
+    )
+
+
 def _what(draft: Draft, meaning: Meaning, facts: Facts) -> Draft:
     """Whom to see. A practitioner, a specialty and a kind of visit that do not go together: the last two give way."""
     visit_type = meaning.visit_types[0] if meaning.visit_types else None

@@ -1,0 +1,158 @@
+"""What can be said in every state and means the same there: questions, undo, back, start over, a person. Then the open question again."""
+
+from collections.abc import Callable
+
+from msgspec.structs import replace
+
+from bot.events import Facts, ReleaseHold, Said, Turn
+from bot.flows import answering, booking, changing, filling, handover, moving
+from bot.flows.wording import first, first_name, reply
+from bot.messages import OtherDay
+from bot.state import Draft, State
+
+MOST_LATER = 4  # wishes that wait for their turn
+
+
+def resume(state: State, facts: Facts) -> Turn:
+    """After a digression: the open question again, once. At rest there is none."""
+    return Turn(state) if state.step is None else RESUME[state.step](state, facts)
+
+
+def resume_or_ask(state: State, facts: Facts) -> Turn:
+    return resume(state, facts) if state.step else booking.go_on(state, facts)
+
+
+def take_facts(state: State, said: Said, facts: Facts) -> Turn | None:
+    """Whatever a message says about a booking, asked for or not."""
+    if not filling.tells(said.meaning):
+        return None
+    told = changing.without_question(filling.take_in(state, said.meaning, facts))
+    waiting = filling.in_turn(said.meaning, facts)
+    if not waiting or told.draft.moving is not None:
+        return booking.go_on(told, facts)
+    told = replace(told, later=(*waiting, *told.later)[:MOST_LATER])
+    one_each = reply("booking.in_turn", {"patient": first_name(told.draft.patient, facts)})
+    return first([one_each], booking.go_on(told, facts))
+
+
+def _inform(state: State, said: Said, facts: Facts) -> Turn:
+    """Answer all that was asked, then go on: with the visit that the same message asks for, or with the open question."""
+    meaning = said.meaning
+    asks_for_visit = meaning.practitioners or meaning.specialties
+    about_doctors = answering.ABOUT_DOCTORS & set(meaning.intents)
+    going_on = take_facts(state, said, facts) if asks_for_visit and not about_doctors else None
+    told = [answer(meaning, facts) for intent, answer in answering.TOLD.items() if intent in meaning.intents]
+    return first(told, going_on or resume(state, facts))
+
+
+def _repeat(state: State, _said: Said, facts: Facts) -> Turn:
+    """What was said last: the open question; the visit that was just booked or moved; or what one can say here."""
+    if state.step is not None:
+        return first([reply("repeat")], resume(state, facts))
+    return changing.show(state) if state.undoable else Turn(state, (reply("help"),))
+
+
+def call_person(state: State, facts: Facts) -> Turn:
+    return handover.called(resume(state, facts))
+
+
+def _move(state: State, said: Said, facts: Facts) -> Turn:
+    return moving.start(state, said.meaning, facts)
+
+
+def _instead(state: State, said: Said, facts: Facts) -> Turn | None:
+    """ "Make it 4": of what is being booked; otherwise of what was just booked or moved."""
+    last, meaning = state.undoable, said.meaning
+    just_made = last is not None and last.what != "cancelling" and filling.describes(replace(meaning, specialties=()))
+    if last is not None and just_made and not state.draft.says_what:
+        return moving.correct_last(state, last, meaning, facts)
+    return take_facts(state, said, facts)
+
+
+def _cancel(state: State, said: Said, facts: Facts) -> Turn:
+    """ "Cancel" in the middle of a booking stops that; otherwise it means a visit."""
+    if state.draft != Draft() and "cancel_visit" not in said.meaning.intents:
+        return _stop(state, said, facts)
+    return changing.start_cancelling(state, said.meaning)
+
+
+def _stop(state: State, _said: Said, _facts: Facts) -> Turn:
+    """ "Never mind": whatever is being talked about is dropped, and no visit is touched."""
+    stopped = replace(state, stack=(), draft=Draft(), trail=(), later=())
+    if state.draft == Draft():
+        return Turn(stopped, (reply("at_rest"),))
+    return Turn(stopped, (reply("stopped"),), ReleaseHold())
+
+
+def _undo(state: State, _said: Said, facts: Facts) -> Turn:
+    if state.undoable is None:
+        return first([reply("nothing_to_undo")], resume(state, facts))
+    return changing.undo(state, state.undoable)
+
+
+def _restart(state: State, _said: Said, _facts: Facts) -> Turn:
+    fresh = State(language=state.language, greeted=True, stack=("booking.what",))
+    return Turn(fresh, (reply("started_over"),), ReleaseHold())
+
+
+def _back(state: State, _said: Said, facts: Facts) -> Turn:
+    if not state.trail:
+        return first([reply("nothing_before")], resume_or_ask(state, facts))
+    earlier = replace(state.trail[-1], hold=None)
+    return booking.go_on(replace(state, draft=earlier, trail=state.trail[:-1]), facts)
+
+
+def _other_day(state: State, said: Said, facts: Facts) -> Turn:
+    return _described(state, said, facts) or chose_other_day(state, OtherDay(), facts)
+
+
+def _more(state: State, said: Said, facts: Facts) -> Turn:
+    """ "More" without an open list of times: show the list again."""
+    return _described(state, said, facts) or resume_or_ask(state, facts)
+
+
+def _described(state: State, said: Said, facts: Facts) -> Turn | None:
+    """ "Other times on Friday", "another one for Leo": what was said beside it says enough."""
+    return take_facts(state, said, facts) if filling.describes(said.meaning) else None
+
+
+def _thank(state: State, facts: Facts) -> Turn:
+    return first([reply("welcome")], resume(state, facts))
+
+
+def _greet(state: State, facts: Facts) -> Turn:
+    return first([reply("hello")], resume_or_ask(state, facts))
+
+
+def _part(state: State, _facts: Facts) -> Turn:
+    return Turn(state, (reply("goodbye"),))
+
+
+def chose_other_day(state: State, _action: OtherDay, facts: Facts) -> Turn:
+    return booking.other_day(state) if state.draft.says_what else resume_or_ask(state, facts)
+
+
+RESUME = booking.RESUME | {"changing.which": changing.ask_which, "moving.which": moving.ask_which}
+
+GLOBAL: dict[str, Callable[[State, Said, Facts], Turn | None]] = {
+    "person": lambda state, _said, facts: call_person(state, facts),
+    "restart": _restart,
+    "undo": _undo,
+    "cancel_visit": _cancel,
+    "cancel": _cancel,
+    "stop": _stop,
+    "visits": lambda state, _said, _facts: changing.show(state),
+    "back": _back,
+    "repeat": _repeat,
+    "move": _move,
+    "instead": _instead,
+    "other_day": _other_day,
+    "more": _more,
+    **dict.fromkeys(answering.TOLD, _inform),
+}
+
+COURTESIES: dict[str, Callable[[State, Facts], Turn]] = {
+    "greeting": _greet,
+    "thanks": _thank,
+    "goodbye": _part,
+}
