@@ -267,6 +267,14 @@ def _cancelled(state: State, event: Cancelled, facts: Facts) -> Turn:
     return _then_resume(changing.cancelled(replace(state, later=later), event, facts), facts)
 
 
+def _undone(state: State, event: Undone, facts: Facts) -> Turn:
+    """Where it was undone for something in its place, go on with that."""
+    turn = changing.undone(state, event, facts)
+    if turn.state.step is None and turn.state.draft.says_what:
+        return first(turn.replies, booking.go_on(turn.state, facts))
+    return _then_resume(turn, facts)
+
+
 def _like(visit: Visit, meaning: Meaning) -> Meaning:
     if filling.says_who(meaning) or not filling.tells(meaning):
         return meaning
@@ -304,7 +312,7 @@ _HANDLERS: dict[type, Callable[[State, Any, Facts], Turn]] = {
     VisitFound: _visit_found,
     Moved: lambda state, event, facts: _then_resume(moving.moved(state, event, facts), facts),
     Cancelled: _cancelled,
-    Undone: lambda state, event, facts: _then_resume(changing.undone(state, event, facts), facts),
+    Undone: _undone,
     Released: lambda state, _event, facts: anywhere.resume(state, facts),
     Refused: _refused,
     HoldExpired: lambda state, event, _facts: booking.hold_expired(state, event),
@@ -332,6 +340,7 @@ _HEARING: tuple[Callable[[State, Said, Facts], Turn | None], ...] = (
     _obey,
     _take_answer,
     _object,
+    anywhere.correct,
     anywhere.take_facts,
     _decline,
     _explain,

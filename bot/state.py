@@ -43,6 +43,7 @@ class Draft(msgspec.Struct, frozen=True, omit_defaults=True):
     language: str | None = None  # that the doctor shall speak
     mode: Literal["in_person", "video"] | None = None
     best_rated: bool = False
+    sooner: bool = False  # of a wish to move: before the visit's own time
     when: When | None = None
     readings: tuple[When, ...] = ()  # of a time that could mean two
     after: datetime | None = None  # of "more times": where the last list ended

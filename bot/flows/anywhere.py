@@ -7,8 +7,9 @@ from msgspec.structs import replace
 from bot.events import Facts, ReleaseHold, Said, Turn
 from bot.flows import answering, booking, changing, filling, handover, moving
 from bot.flows.wording import first, first_name, reply
-from bot.messages import OtherDay
+from bot.messages import OtherDay, Undo
 from bot.state import Draft, State
+from bot.understanding.meaning import Meaning
 
 MOST_LATER = 4  # wishes that wait for their turn
 
@@ -33,6 +34,26 @@ def take_facts(state: State, said: Said, facts: Facts) -> Turn | None:
     told = replace(told, later=(*waiting, *told.later)[:MOST_LATER])
     one_each = reply("booking.in_turn", {"patient": first_name(told.draft.patient, facts)})
     return first([one_each], booking.go_on(told, facts))
+
+
+def correct(state: State, said: Said, facts: Facts) -> Turn | None:
+    """ "No, Thursday", "Nina, not Leo", said of what was just booked or moved."""
+    meaning = said.meaning
+    corrects = (meaning.answer == "no" or meaning.refuses) and not {"book", "also"} & set(meaning.intents)
+    last = _just_made(state)
+    return _corrected(state, last, meaning, facts) if corrects and last is not None else None
+
+
+def _just_made(state: State) -> Undo | None:
+    """What was booked or moved last, where nothing else is being talked about."""
+    last = state.undoable
+    return None if last is None or last.what == "cancelling" or state.draft.says_what else last
+
+
+def _corrected(state: State, last: Undo, meaning: Meaning, facts: Facts) -> Turn | None:
+    if not filling.describes(replace(meaning, specialties=())):
+        return None
+    return moving.correct_last(state, last, meaning, facts)
 
 
 def _inform(state: State, said: Said, facts: Facts) -> Turn:
@@ -60,13 +81,19 @@ def _move(state: State, said: Said, facts: Facts) -> Turn:
     return moving.start(state, said.meaning, facts)
 
 
+def _move_it(state: State, said: Said, facts: Facts) -> Turn:
+    """ "Move it to Friday": what is being booked or was just booked; otherwise a visit."""
+    if state.draft.says_what:
+        return _earlier(state, said, facts) if "earlier" in said.meaning.intents else _more(state, said, facts)
+    last = _just_made(state)
+    return _move(state, said, facts) if last is None else moving.correct_last(state, last, said.meaning, facts)
+
+
 def _instead(state: State, said: Said, facts: Facts) -> Turn | None:
     """ "Make it 4": of what is being booked; otherwise of what was just booked or moved."""
-    last, meaning = state.undoable, said.meaning
-    just_made = last is not None and last.what != "cancelling" and filling.describes(replace(meaning, specialties=()))
-    if last is not None and just_made and not state.draft.says_what:
-        return moving.correct_last(state, last, meaning, facts)
-    return take_facts(state, said, facts)
+    last = _just_made(state)
+    corrected = None if last is None else _corrected(state, last, said.meaning, facts)
+    return corrected or take_facts(state, said, facts)
 
 
 def _cancel(state: State, said: Said, facts: Facts) -> Turn:
@@ -111,6 +138,18 @@ def _more(state: State, said: Said, facts: Facts) -> Turn:
     return _described(state, said, facts) or resume_or_ask(state, facts)
 
 
+def _earlier(state: State, said: Said, facts: Facts) -> Turn:
+    """Earlier than what is on offer; at rest, than a visit that is booked."""
+    if turn := _described(state, said, facts):
+        return turn
+    if not state.draft.says_what:
+        return _move(state, said, facts) if facts.patients else resume_or_ask(state, facts)
+    draft = filling.earlier(state.draft)
+    if draft is None:
+        return first([reply("booking.nothing_earlier")], resume_or_ask(state, facts))
+    return booking.go_on(replace(state, draft=draft), facts)
+
+
 def _described(state: State, said: Said, facts: Facts) -> Turn | None:
     """ "Other times on Friday", "another one for Leo": what was said beside it says enough."""
     return take_facts(state, said, facts) if filling.describes(said.meaning) else None
@@ -144,8 +183,10 @@ GLOBAL: dict[str, Callable[[State, Said, Facts], Turn | None]] = {
     "visits": lambda state, _said, _facts: changing.show(state),
     "back": _back,
     "repeat": _repeat,
+    "move_it": _move_it,
     "move": _move,
     "instead": _instead,
+    "earlier": _earlier,
     "other_day": _other_day,
     "more": _more,
     **dict.fromkeys(answering.TOLD, _inform),

@@ -136,7 +136,7 @@ def refused(state: State, event: Refused, facts: Facts) -> Turn:
     visit, code = event.visit, event.code
     happened = Happened("refused", {"code": code})
     rested = replace(state, undoable=None)
-    if state.draft.moving is not None:  # its new time is no longer the question
+    if state.draft.moving is not None or state.step is None:  # what should take its place is no longer the question
         rested = replace(rested, stack=(), draft=Draft())
     if visit is None:
         return Turn(rested, (reply(f"refused.{code}", {}, (), [happened]),))

@@ -9,7 +9,7 @@ from bot.events import Facts
 from bot.flows.wording import moment
 from bot.state import Draft, State
 from bot.understanding.meaning import Meaning
-from core.scheduling.wishes import DayRange, Slot, When
+from core.scheduling.wishes import DayRange, Slot, TimeRange, When
 
 OLDEST = 120  # years; a birth date before that is a slip of the pen
 
@@ -202,6 +202,24 @@ def wished(draft: Draft, when: When) -> Draft:
     if draft.readings and not (when.days or when.weekdays or when.first_available):
         return replace(draft, readings=tuple(combined(reading, when) for reading in draft.readings), after=None)
     return replace(draft, when=combined(draft.when, when), readings=(), after=None)
+
+
+def earlier(draft: Draft) -> Draft | None:
+    """The wish for something before what is on offer: of that day, or on a day before; None where nothing can be before it."""
+    when = draft.when or When()
+    if draft.after is not None:
+        return replace(draft, after=None, slot=None, hold=None)
+    until = when.at or next((times.start for times in when.times if times.start), None)
+    first_day = next((days.start for days in when.days if days.start), None)
+    if until is not None:
+        when = replace(when, at=None, times=(TimeRange(None, until),), otherwise=None)
+    elif first_day is not None:
+        when = replace(when, days=(DayRange(None, first_day),), otherwise=None)
+    elif when.weekdays:
+        when = replace(when, weekdays=(), otherwise=None)
+    else:
+        return None
+    return replace(draft, when=when, slot=None, hold=None)
 
 
 def combined(old: When | None, new: When) -> When:

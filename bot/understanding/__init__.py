@@ -91,6 +91,7 @@ def understand(text: str, context: Context) -> Meaning:
         patients=named.patients,
         someone_else=not named.patients and (named.stranger is not None or _says(heard, lexicon, "someone_else")),
         myself=_says(plain(meant), lexicon, "myself") or lexicon.people_phrases["myself_alone"].whole(heard),
+        refuses=_refuses_somebody(said, lexicon, context),
         same=_says(heard, lexicon, "same"),
         when=None if emergency and wish.when == _NOW else wish.when,
         readings=wish.readings,
@@ -136,6 +137,15 @@ def _has_day_and_time(when: When | None) -> bool:
 
 def _meant(times: dates.Times) -> tuple[When, ...]:
     return times.readings if times.when is None else (times.when,)
+
+
+def _refuses_somebody(said: str, lexicon: Lexicon, context: Context) -> bool:
+    """Whether somebody is named who is not meant: a patient, a doctor, the writer."""
+    refused = " . ".join(found[0] for found in lexicon.refused.finditer(said))
+    if not refused:
+        return False
+    named = names.find(refused, lexicon, context, set())
+    return bool(named.patients or named.practitioners) or _says(plain(refused), lexicon, "myself")
 
 
 def _says(words: str, lexicon: Lexicon, what: str) -> bool:

@@ -16,10 +16,13 @@ Intent = Literal[
     "stop",  # "never mind": of what is being talked about, never of a visit
     "cancel_visit",  # "cancel my appointment"
     "move",  # "reschedule my appointment"
+    "move_it",  # "move it to Friday": of what is being booked or was just booked, otherwise a visit
     "instead",  # "make it 4": of what is being booked or was just booked
     "visits",  # "when is my appointment?"
     "undo",
     "more",  # "other times", "something later"
+    "earlier",  # than what is on offer, or than a visit that is booked
+    "also",  # beside what is booked already, not in its place
     "other_day",
     "repeat",  # "what did you say?"
     "help",
@@ -74,6 +77,7 @@ class Meaning(msgspec.Struct, frozen=True):
     patients: tuple[int, ...] = ()  # ids of people known at this address, by first name
     someone_else: bool = False  # "for my son", nobody named
     myself: bool = False  # "for me"
+    refuses: bool = False  # "Nina, not Leo": somebody is named who is not meant
     same: bool = False  # "the same for Nina"
     when: When | None = None
     # Where a time has two readings ("3/4", "at 8"): both, and `when` is None. The dialog asks.

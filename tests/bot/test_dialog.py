@@ -80,6 +80,7 @@ OPEN = {
     "after a booking": State(undoable=Undo("booking", 3), last=SLOTS[0]),
     "misunderstood twice": State(stack=("booking.time",), draft=SKIN, misses=2),
     "a hold that has run out": State(stack=("booking.birth_date",), draft=replace(CHOSEN, hold=None, lapsed=SLOTS[0], name="Ana Lima")),
+    "undone for another": State(draft=replace(CHOSEN, whom="known", patient=8), undoable=Undo("booking", 3)),
     "something for later": State(stack=("changing.which",), later=(heard("give me something next week"), heard("the same for Mia"))),
     "what was said is lost": states.LOST,
 }  # fmt: skip
@@ -95,6 +96,7 @@ WORDS = (
     "what did you say?", "skip", "not Dr Lee, the skin doctor", "for me and Leo", "for Leo and Mia", "my son Leo Costa, born 5 May 2016",
     "cancel Tuesday and give me something next week", "where are you and when are you open?", "book a dentist and cancel my visit",
     "my visits, and cancel the one with Dr Lee", "the dentist on Tuesday and the skin doctor on Friday", "for me and my son", "book the skin doctor and what does it cost?",
+    "earlier", "can I come earlier?", "move it to Friday", "can we move it?", "Mia, not Leo", "no, for Mia", "not for me, for Leo", "no, Thursday", "move Leo to Friday", "cancel Leo",
     "ana@example.com", "+1 207 555 0100", "", "😀", "blah", "I have chest pain", "chest pain, can I see Dr Lee tomorrow?",
 )  # fmt: skip
 
