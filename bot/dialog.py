@@ -142,8 +142,9 @@ def _decline(state: State, said: Said, _facts: Facts) -> Turn | None:
 
 
 def _explain(state: State, said: Said, facts: Facts) -> Turn | None:
-    """ "Why?", "skip": what the open question is for."""
-    if "why" not in said.meaning.intents or state.step is None:
+    """ "Why?", "skip", "no": what the open question is for."""
+    wont_say = "why" in said.meaning.intents or said.meaning.answer == "no"
+    if not wont_say or state.step is None:
         return None
     return first([reply(f"{state.step}.why")], anywhere.resume(state, facts))
 
@@ -166,7 +167,8 @@ def _choose(state: State, said: Said, facts: Facts) -> Turn | None:
         return None
     meant = choosing.meant(said, facts)
     if len(meant) > 1:
-        return booking.ask_which(meant, state)
+        beside = [choice for choice in said.choices if choice.kind != "option"]
+        return booking.ask_which([*meant, *beside], state)
     return _act(state, meant[0].action, facts) if meant else None
 
 

@@ -60,9 +60,12 @@ def _inform(state: State, said: Said, facts: Facts) -> Turn:
     """Answer all that was asked, then go on: with the visit that the same message asks for, or with the open question."""
     meaning = said.meaning
     asks_for_visit = meaning.practitioners or meaning.specialties
+    says_when = meaning.when is not None or meaning.readings
     about_doctors = answering.ABOUT_DOCTORS & set(meaning.intents)
-    going_on = take_facts(state, said, facts) if asks_for_visit and not about_doctors else None
+    going_on = take_facts(state, said, facts) if asks_for_visit and (says_when or not about_doctors) else None
     told = [answer(meaning, facts) for intent, answer in answering.TOLD.items() if intent in meaning.intents]
+    if going_on or state.step:  # the question that follows has choices of its own, or none
+        told = [replace(answer, choices=()) for answer in told]
     return first(told, going_on or resume(state, facts))
 
 

@@ -23,7 +23,7 @@ def take_in(state: State, meaning: Meaning, facts: Facts) -> State:
         draft = _what(draft, meaning, facts)
     if meaning.locations:
         draft = replace(draft, location=meaning.locations[0])
-    draft = _particular(draft, meaning)
+    draft = _in_mode(_particular(draft, meaning), meaning, facts)
     if meaning.when is not None:
         draft = wished(draft, meaning.when)
     if meaning.readings:
@@ -46,6 +46,17 @@ def _particular(draft: Draft, meaning: Meaning) -> Draft:
         mode=meaning.mode or draft.mode,
         best_rated=meaning.best_rated or draft.best_rated,
     )
+
+
+def _in_mode(draft: Draft, meaning: Meaning, facts: Facts) -> Draft:
+    """ "In person rather", after a video visit was asked for: another kind of visit for the same."""
+    kind = facts.directory.visit_type.get(draft.visit_type or 0)
+    if meaning.mode is None or kind is None or kind.mode == meaning.mode:
+        return draft
+    if not any(each.mode == meaning.mode and each.specialty == kind.specialty for each in facts.directory.visit_types):
+        return draft
+    specialty = draft.specialty if draft.practitioner is not None else draft.specialty or kind.specialty
+    return replace(draft, visit_type=None, specialty=specialty)
 
 
 def tells(meaning: Meaning) -> bool:
@@ -161,11 +172,11 @@ def _whom(draft: Draft, meaning: Meaning, facts: Facts) -> Draft:
     if not meaning.someone_else and not meaning.myself:
         return draft
     others = [id for id, _ in facts.patients if id != facts.owner]
-    if meaning.myself or not others or " " in (meaning.name or ""):
+    if meaning.myself or not others or meaning.name:
         return is_for(draft, None, dependent=not meaning.myself)
     if len(others) == 1 and draft.whom is None:
         return is_for(draft, others[0], dependent=True)
-    return replace(draft, whom=None, patient=None, dependent=True)
+    return replace(draft, whom=None, patient=None, dependent=True, name=None, birth_date=None)
 
 
 def is_for(draft: Draft, patient: int | None, *, dependent: bool) -> Draft:

@@ -11,7 +11,7 @@ from datetime import datetime
 from msgspec import structs
 
 from bot.understanding import dates, identity, intents, names
-from bot.understanding.clauses import clauses, halves, without_refused
+from bot.understanding.clauses import clauses, halves, without
 from bot.understanding.grammar import Scene
 from bot.understanding.lexicon import Lexicon, load
 from bot.understanding.meaning import Context, Meaning, When
@@ -66,11 +66,14 @@ def understand(text: str, context: Context) -> Meaning:
         """ "Skip" and "No way" are answers; "Si Nguyen" is a name."""
         return bool(wanted) or (answer is not None and not (" " in name and name.istitle()))
 
-    writer = identity.read(said, lexicon, times.dates, context.asked, context.region, scene.today, says_else=says_else)
+    spoken = _without_writer(said, lexicon, context)
+    writer = identity.read(
+        spoken, lexicon, times.dates, context.asked, context.region, scene.today, says_else=says_else
+    )
     if writer.birth_date:
         times = dates.read(said, lexicon, scene, calendar=False)
     wish = parted[1] if parted else _in_order(said, lexicon, scene) or times
-    meant = without_refused(said, lexicon)
+    meant = without(without(spoken, identity.EMAIL), lexicon.refused)  # "leo@example.com" is nobody's name
     named = names.find(meant, lexicon, context, {start for start, _ in times.spans})
     return Meaning(
         text=said,
@@ -137,6 +140,15 @@ def _has_day_and_time(when: When | None) -> bool:
 
 def _meant(times: dates.Times) -> tuple[When, ...]:
     return times.readings if times.when is None else (times.when,)
+
+
+def _without_writer(said: str, lexicon: Lexicon, context: Context) -> str:
+    """ "This is Maria, I need a dentist for Leo": `said` without its writer, where somebody else is to come."""
+    others = without(said, lexicon.introduced)
+    if others == said or _says(plain(said), lexicon, "myself"):
+        return said
+    means_others = _says(plain(others), lexicon, "someone_else") or names.find(others, lexicon, context, set()).patients
+    return others if means_others else said
 
 
 def _refuses_somebody(said: str, lexicon: Lexicon, context: Context) -> bool:

@@ -5,7 +5,7 @@ import weakref
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from rapidfuzz import fuzz, process
 from rapidfuzz.distance import OSA
@@ -111,6 +111,20 @@ class Matcher:
                 for word in {plain(name).replace(" ", ""), *plain(name).split()} - skipped:
                     index.setdefault(word, set()).add(practitioner.id)
 
+    def knows(self, word: str) -> bool:
+        """Whether a word begins, or is, the name of something or somebody of the clinic."""
+        vocabularies: tuple[Vocabulary[Any], ...] = (
+            self.specialties,
+            self.visit_types,
+            self.locations,
+            self.insurances,
+        )
+        return (
+            word in self.family
+            or word in self.given
+            or any(word in phrase.split() for vocabulary in vocabularies for phrase in vocabulary.phrases)
+        )
+
     def people(self, words: list[str], *, guess: bool) -> frozenset[int]:
         """Who of the directory is called like `words`; the fewest that all of them fit. `guess` allows a typo."""
         fitting: set[int] = set()
@@ -153,6 +167,8 @@ def find(text: str, lexicon: Lexicon, context: Context, taken: set[int]) -> Name
     people, unknown, spans = _practitioners(text, lexicon, match, taken)
     family = {plain(text[start:end]) for start, end in spans}
     patients, stranger = _patients(text, lexicon, context, family)
+    if context.patients and not patients and stranger is None:
+        stranger = _for_whom(text, lexicon, match, {start for start, _ in spans} | taken)
     return Names(
         practitioners=tuple(sorted(people)),
         unknown_practitioner=unknown,
@@ -256,6 +272,18 @@ def _patients(
         else:
             known += told or [patient for patient, _ in namesakes]
     return tuple(known), stranger
+
+
+def _for_whom(text: str, lexicon: Lexicon, match: Matcher, taken: set[int]) -> str | None:
+    """ "For Sofia": a word that we do not know, with a capital letter in a text that does not begin every word with one."""
+    words = list(_WORD.finditer(text))
+    for before, word in pairwise(words):
+        name = plain(word[0].removesuffix("'s"))
+        is_cue = before[0] in lexicon.people["for"] and word.start() - before.end() == 1
+        if not is_cue or word.start() in taken or not _is_last_name(word[0], lexicon) or match.knows(name):
+            continue
+        return text[word.start() : word.end()].removesuffix("'s")
+    return None
 
 
 def _told_apart(namesakes: list[tuple[int, list[str]]], after: str, spoken: list[str]) -> list[int]:

@@ -47,11 +47,12 @@ from bot.messages import (
     ShowVisit,
     Undo,
     Want,
+    by_digit,
 )
 from bot.state import Draft, State
 from core.scheduling.wishes import Wanted
-from tests.bot.desk import CHANGED, CODES, FAMILY, GUEST, NOON, ONE, SLOTS, VISITS, Desk
-from tests.bot.understanding.clinic import days, heard, heard_all
+from tests.bot.desk import CHANGED, CODES, FAMILY, GUEST, NOON, ONE, SLOTS, TODAY, VISITS, Desk
+from tests.bot.understanding.clinic import CLINIC, days, heard, heard_all
 
 SKIN = Draft(specialty="dermatology")
 CHOSEN = Draft(practitioner=1, visit_type=1, whom="new", slot=SLOTS[0], hold=5)
@@ -97,6 +98,7 @@ WORDS = (
     "cancel Tuesday and give me something next week", "where are you and when are you open?", "book a dentist and cancel my visit",
     "my visits, and cancel the one with Dr Lee", "the dentist on Tuesday and the skin doctor on Friday", "for me and my son", "book the skin doctor and what does it cost?",
     "earlier", "can I come earlier?", "move it to Friday", "can we move it?", "Mia, not Leo", "no, for Mia", "not for me, for Leo", "no, Thursday", "move Leo to Friday", "cancel Leo",
+    "Leo Costa", "for Zoe", "This is Ana, for my son", "in person", "do you take Aetna and can I see Dr Lee tomorrow?", "leo@example.com",
     "ana@example.com", "+1 207 555 0100", "", "😀", "blah", "I have chest pain", "chest pain, can I see Dr Lee tomorrow?",
 )  # fmt: skip
 
@@ -335,6 +337,13 @@ def test_each_of_several_has_a_visit_in_turn() -> None:
         assert state.draft.patient == patient
         state, replies = desk.converse(state, Chose(next(c.action for c in replies[-1].choices)))
     assert (state.step, state.later) == (None, ())
+
+
+def test_everybody_of_a_large_family_can_be_chosen_by_a_digit() -> None:
+    family = Facts(CLINIC, TODAY, ((6, "Ana"), (7, "Leo"), (8, "Mia"), (9, "Zoe"), (10, "Tom")), owner=6)
+    _, replies = Desk(family).converse(State(), said("the dentist", State(), facts=family))
+    chosen = {digit: choice.action for digit, choice in by_digit(replies[-1].choices).items()}
+    assert chosen == {digit: ForPatient(id) for digit, id in enumerate((6, 7, 8, 9, 10), 1)} | {9: ForPatient(None)}
 
 
 def test_the_name_of_one_never_becomes_the_name_of_another() -> None:

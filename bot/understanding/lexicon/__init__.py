@@ -45,6 +45,7 @@ class Lexicon:
     modes: dict[Literal["in_person", "video"], Phrases]
     joints: re.Pattern[str]  # between two wishes of one message
     refused: re.Pattern[str]  # whom somebody does not mean, with the word that says so
+    introduced: re.Pattern[str]  # who writes, which need not be who comes
     next_best: re.Pattern[str]  # what stands between a wish and the next best one
     alternative: re.Pattern[str]
     target: re.Pattern[str]  # what stands before the time to which a visit shall move
@@ -98,6 +99,9 @@ def load(language: str) -> Lexicon:
             for code, names in data["speaks"]["languages"].items()
         },
         modes={"video": Phrases(data["modes"]["video"]), "in_person": Phrases(data["modes"]["in_person"])},
+        introduced=re.compile(
+            rf"(?i)\b(?:{_either(data['people']['introduction'])})\s+\w[\w'-]*|\b\w[\w'-]*\s+(?:{_either(data['people']['here'])})\b"
+        ),
         next_best=_any_of(data["wishes"]["else"]),
         alternative=_any_of(data["wishes"]["plain"]),
         target=_any_of(data["moving"]["to"]),
