@@ -36,6 +36,7 @@ class Draft(msgspec.Struct, frozen=True, omit_defaults=True):
 
     practitioner: int | None = None
     practitioners: tuple[int, ...] = ()  # the name they gave fits several
+    not_practitioners: tuple[int, ...] = ()  # whom they do not want
     specialty: str | None = None
     visit_type: int | None = None
     location: int | None = None

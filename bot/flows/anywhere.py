@@ -28,6 +28,8 @@ def take_facts(state: State, said: Said, facts: Facts) -> Turn | None:
     if not filling.tells(said.meaning):
         return None
     told = changing.without_question(filling.take_in(state, said.meaning, facts))
+    if state.draft.says_what and not (told.draft.says_what or told.draft.practitioners):
+        return first([reply("booking.nobody_else")], booking.go_on(told, facts))
     waiting = filling.in_turn(said.meaning, facts)
     if not waiting or told.draft.moving is not None:
         return booking.go_on(told, facts)
@@ -127,7 +129,7 @@ def _restart(state: State, _said: Said, _facts: Facts) -> Turn:
 
 def _back(state: State, _said: Said, facts: Facts) -> Turn:
     if not state.trail:
-        return first([reply("nothing_before")], resume_or_ask(state, facts))
+        return first([reply("nothing_before")], resume(state, facts))
     earlier = replace(state.trail[-1], hold=None)
     return booking.go_on(replace(state, draft=earlier, trail=state.trail[:-1]), facts)
 

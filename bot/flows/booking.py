@@ -37,6 +37,7 @@ from bot.flows.wording import (
     most_options,
     notice_of,
     offers,
+    preparation_of,
     reply,
     slot_facts,
     visit_facts,
@@ -143,7 +144,9 @@ def _ask_what(state: State, facts: Facts) -> Turn:
             )
             for p in (facts.directory.practitioner[id] for id in draft.practitioners)
         ]
-        return Turn(state, (reply("booking.which_practitioner", {}, _shown(options, state, facts)),))
+        names = {facts.directory.practitioner[id].family_name for id in draft.practitioners}
+        key = "booking.which_practitioner" if len(names) == 1 else "booking.which_of_several"
+        return Turn(state, (reply(key, {}, _shown(options, state, facts)),))
     options = [
         Choice(Say("choice.specialty", {"specialty": label}), Want(specialty=code))
         for code, label in filling.practised(facts).items()
@@ -248,7 +251,9 @@ def offer(state: State, found: SlotsFound, facts: Facts) -> Turn:
         place = facts.directory.location[draft.location].name
         elsewhere = go_on(replace(state, draft=replace(draft, location=None)), facts)
         return first([reply("booking.none_there", {"place": place})], elsewhere)
-    before = [] if found.why is None else [because(found.why, found.wanted, facts)]
+    is_as_last = state.last is not None and found.wanted.when == _exactly(state.last, facts)
+    # Of course the time that they have just taken is taken: nothing to explain.
+    before = [] if found.why is None or is_as_last else [because(found.why, found.wanted, facts)]
     if not found.slots:
         key = "booking.none_later" if found.wanted.after else "booking.none_else" if before else "booking.none"
         horizon = Span(facts.directory.organization.policy.horizon // timedelta(minutes=1))
@@ -257,6 +262,8 @@ def offer(state: State, found: SlotsFound, facts: Facts) -> Turn:
     at_that_time = found.exact and found.wanted.when.at is not None
     slots = found.slots[: 1 if at_that_time else most_options(state, facts)]
     key = "booking.offer" if found.exact else _NEAREST[bool(before), found.wanted.after is not None]
+    if is_as_last and not found.exact:
+        key = "booking.beside_last"
     values: dict[str, Value] = {
         "count": len(slots),
         "details": in_common(slots, found.wanted, draft, facts),
@@ -386,11 +393,8 @@ def booked(state: State, event: Booked, facts: Facts) -> Turn:
     says = [Say("booking.already" if event.already else "booking.booked", values)]
     if state.draft.lapsed == visit.slot and not event.already:
         says.insert(0, Say("booking.still_free"))
-    kind = facts.directory.visit_type[visit.slot.visit_type_id]
     if not event.already:
-        if kind.preparation:
-            says.append(Say("booking.preparation", values))
-        says += [*notice_of(visit, facts), Say("booking.can_undo")]
+        says += [*preparation_of(visit, facts), *notice_of(visit, facts), Say("booking.can_undo")]
     happened = () if event.already else (Happened("booked", visit_facts(visit, facts)),)
     # Not an option with digit 1: the same digit sent twice would book and undo.
     choices = () if event.already else (Choice(Say("choice.undo"), undo, kind="change"),)

@@ -44,7 +44,8 @@ def meant(said: Said, facts: Facts) -> list[Choice]:
     """The choices that these words could mean: by number, by place, by name, or by a plain yes."""
     meaning = said.meaning
     if meaning.number is not None:
-        return [choice for digit, choice in by_digit(said.choices).items() if digit == meaning.number]
+        by_number = [choice for digit, choice in by_digit(said.choices).items() if digit == meaning.number]
+        return by_number or [choice for choice in said.choices if _is_at_hour(choice.action, meaning.number, facts)]
     options = [choice for choice in said.choices if choice.kind == "option"]
     named = [choice for choice in options if _names(choice.action, meaning, facts)]
     if len(named) == 1:
@@ -60,6 +61,14 @@ def meant(said: Said, facts: Facts) -> list[Choice]:
     if meaning.answer == "yes" and not filling.describes(meaning):
         return [choice for choice in options if isinstance(choice.action, Pick | Mean)]
     return []
+
+
+def _is_at_hour(action: Action, hour: int, facts: Facts) -> bool:
+    """ "8", where nothing has that digit and a time on offer is at eight."""
+    if not isinstance(action, Pick):
+        return False
+    local = moment(action.slot, facts).local
+    return local.minute == 0 and hour in (local.hour, (local.hour - 1) % 12 + 1)
 
 
 def _placed(ordinal: int | None, options: list[Choice]) -> Choice | None:

@@ -21,6 +21,8 @@ def take_in(state: State, meaning: Meaning, facts: Facts) -> State:
         draft = _as_before(draft, state.last, facts)
     if meaning.practitioners or meaning.visit_types or _offered(meaning, facts):
         draft = _what(draft, meaning, facts)
+    if meaning.not_practitioners and not meaning.practitioners:
+        draft = _anybody_but(draft, (*draft.not_practitioners, *meaning.not_practitioners), facts)
     if meaning.locations:
         draft = replace(draft, location=meaning.locations[0])
     draft = _in_mode(_particular(draft, meaning), meaning, facts)
@@ -68,6 +70,7 @@ def describes(meaning: Meaning) -> bool:
     """Whether a message says whom to see, when, or who comes."""
     return bool(
         meaning.practitioners
+        or meaning.not_practitioners
         or meaning.specialties
         or meaning.visit_types
         or meaning.locations
@@ -117,6 +120,29 @@ def _what(draft: Draft, meaning: Meaning, facts: Facts) -> Draft:
     if specialty is None and doctor is not None and visit_type in doctor.visit_types:
         return replace(draft, visit_type=visit_type)  # "a cleaning", said after "with Dr Lee"
     return replace(draft, practitioner=None, practitioners=(), specialty=specialty, visit_type=visit_type)
+
+
+def _anybody_but(draft: Draft, refused: tuple[int, ...], facts: Facts) -> Draft:
+    """Whom else one could see for the same; with nobody else, whom to see is open again."""
+    who = facts.directory.practitioner
+    specialties = {draft.specialty} if draft.specialty else {code for id in refused for code in who[id].specialties}
+    others = tuple(
+        each.id
+        for each in facts.directory.practitioners
+        if specialties & set(each.specialties) and each.id not in refused
+    )
+    draft = replace(
+        draft,
+        practitioner=None,
+        practitioners=(),
+        not_practitioners=refused,
+        specialty=None,
+        visit_type=None,
+        after=None,
+    )
+    if len(others) == 1:
+        return replace(draft, practitioner=others[0])
+    return replace(draft, practitioners=others)
 
 
 def _as_before(draft: Draft, last: Slot, facts: Facts) -> Draft:

@@ -75,6 +75,7 @@ def understand(text: str, context: Context) -> Meaning:
     wish = parted[1] if parted else _in_order(said, lexicon, scene) or times
     meant = without(without(spoken, identity.EMAIL), lexicon.refused)  # "leo@example.com" is nobody's name
     named = names.find(meant, lexicon, context, {start for start, _ in times.spans})
+    refused, refuses_writer = _refused(said, lexicon, context)
     return Meaning(
         text=said,
         emergency=emergency,
@@ -83,6 +84,7 @@ def understand(text: str, context: Context) -> Meaning:
         number=intents.number(heard, lexicon),
         ordinal=intents.ordinal(heard, lexicon),
         practitioners=named.practitioners,
+        not_practitioners=refused.practitioners,
         unknown_practitioner=named.unknown_practitioner,
         specialties=named.specialties,
         visit_types=named.visit_types,
@@ -94,7 +96,7 @@ def understand(text: str, context: Context) -> Meaning:
         patients=named.patients,
         someone_else=not named.patients and (named.stranger is not None or _says(heard, lexicon, "someone_else")),
         myself=_says(plain(meant), lexicon, "myself") or lexicon.people_phrases["myself_alone"].whole(heard),
-        refuses=_refuses_somebody(said, lexicon, context),
+        refuses=bool(refused.patients or refused.practitioners) or refuses_writer,
         same=_says(heard, lexicon, "same"),
         when=None if emergency and wish.when == _NOW else wish.when,
         readings=wish.readings,
@@ -151,13 +153,12 @@ def _without_writer(said: str, lexicon: Lexicon, context: Context) -> str:
     return others if means_others else said
 
 
-def _refuses_somebody(said: str, lexicon: Lexicon, context: Context) -> bool:
-    """Whether somebody is named who is not meant: a patient, a doctor, the writer."""
+def _refused(said: str, lexicon: Lexicon, context: Context) -> tuple[names.Names, bool]:
+    """Who is named and not meant, and whether it is the writer."""
     refused = " . ".join(found[0] for found in lexicon.refused.finditer(said))
     if not refused:
-        return False
-    named = names.find(refused, lexicon, context, set())
-    return bool(named.patients or named.practitioners) or _says(plain(refused), lexicon, "myself")
+        return names.Names(), False
+    return names.find(refused, lexicon, context, set()), _says(plain(refused), lexicon, "myself")
 
 
 def _says(words: str, lexicon: Lexicon, what: str) -> bool:

@@ -29,6 +29,7 @@ Intent = Literal[
     "hours",
     "address",
     "price",
+    "policy",  # "until when can I cancel?"
     "insurance",  # "do you take Aetna?"
     "language",  # "does Dr Lee speak Spanish?"
     "doctor",  # "tell me about Dr Lee"
@@ -66,6 +67,7 @@ class Meaning(msgspec.Struct, frozen=True):
     number: int | None = None  # a bare "2", "2.", "#2", "2 please", "two": an answer to numbered choices
     ordinal: int | None = None  # "the second one" is 2, "the last" is -1
     practitioners: tuple[int, ...] = ()  # ids; more than one when the name fits several
+    not_practitioners: tuple[int, ...] = ()  # "not Dr Lee", whoever else
     unknown_practitioner: str | None = None  # "Dr Nobody" where the directory has none
     specialties: tuple[str, ...] = ()  # codes
     visit_types: tuple[int, ...] = ()  # ids
