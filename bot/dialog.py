@@ -149,6 +149,15 @@ def _explain(state: State, said: Said, facts: Facts) -> Turn | None:
     return first([reply(f"{state.step}.why")], anywhere.resume(state, facts))
 
 
+def _part(state: State, said: Said, facts: Facts) -> Turn | None:
+    """ "Thanks, see you tomorrow": the day is no wish."""
+    meaning = said.meaning
+    is_wish = "book" in meaning.intents or filling.describes(replace(meaning, when=None, readings=()))
+    if state.step is not None or "goodbye" not in meaning.intents or is_wish:
+        return None
+    return _be_polite(state, said, facts)
+
+
 def _be_polite(state: State, said: Said, facts: Facts) -> Turn | None:
     courtesy = next((intent for intent in said.meaning.intents if intent in anywhere.COURTESIES), None)
     if courtesy is not None:
@@ -342,6 +351,7 @@ _HEARING: tuple[Callable[[State, Said, Facts], Turn | None], ...] = (
     _obey,
     _take_answer,
     _object,
+    _part,
     anywhere.correct,
     anywhere.take_facts,
     _decline,

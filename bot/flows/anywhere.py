@@ -7,7 +7,7 @@ from msgspec.structs import replace
 from bot.events import Facts, ReleaseHold, Said, Turn
 from bot.flows import answering, booking, changing, filling, handover, moving
 from bot.flows.wording import first, first_name, reply
-from bot.messages import OtherDay, Undo
+from bot.messages import OtherDay, Pick, Undo
 from bot.state import Draft, State
 from bot.understanding.meaning import Meaning
 
@@ -27,6 +27,10 @@ def take_facts(state: State, said: Said, facts: Facts) -> Turn | None:
     """Whatever a message says about a booking, asked for or not."""
     if not filling.tells(said.meaning):
         return None
+    visit = state.draft.moving
+    if visit is not None and moving.is_another_wish(visit, said.meaning, facts):
+        apart = replace(state, draft=filling.is_for(Draft(), visit.patient_id, dependent=False), trail=())
+        return first([moving.stays(visit, facts)], booking.go_on(filling.take_in(apart, said.meaning, facts), facts))
     told = changing.without_question(filling.take_in(state, said.meaning, facts))
     if state.draft.says_what and not (told.draft.says_what or told.draft.practitioners):
         return first([reply("booking.nobody_else")], booking.go_on(told, facts))
@@ -108,12 +112,13 @@ def _cancel(state: State, said: Said, facts: Facts) -> Turn:
     return changing.start_cancelling(state, said.meaning)
 
 
-def _stop(state: State, _said: Said, _facts: Facts) -> Turn:
+def _stop(state: State, _said: Said, facts: Facts) -> Turn:
     """ "Never mind": whatever is being talked about is dropped, and no visit is touched."""
     stopped = replace(state, stack=(), draft=Draft(), trail=(), later=())
     if state.draft == Draft():
         return Turn(stopped, (reply("at_rest"),))
-    return Turn(stopped, (reply("stopped"),), ReleaseHold())
+    said = reply("stopped") if state.draft.moving is None else moving.stays(state.draft.moving, facts)
+    return Turn(stopped, (said,), ReleaseHold())
 
 
 def _undo(state: State, _said: Said, facts: Facts) -> Turn:
@@ -132,6 +137,15 @@ def _back(state: State, _said: Said, facts: Facts) -> Turn:
         return first([reply("nothing_before")], resume(state, facts))
     earlier = replace(state.trail[-1], hold=None)
     return booking.go_on(replace(state, draft=earlier, trail=state.trail[:-1]), facts)
+
+
+def _other_doctor(state: State, said: Said, facts: Facts) -> Turn | None:
+    """Somebody else than those on offer, for the same."""
+    offered = {choice.action.slot.practitioner_id for choice in said.choices if isinstance(choice.action, Pick)}
+    refused = tuple(sorted(offered)) or (() if state.draft.practitioner is None else (state.draft.practitioner,))
+    if not state.draft.says_what or not refused or filling.says_who(said.meaning):
+        return _more(state, said, facts)
+    return take_facts(state, replace(said, meaning=replace(said.meaning, not_practitioners=refused)), facts)
 
 
 def _other_day(state: State, said: Said, facts: Facts) -> Turn:
@@ -192,6 +206,7 @@ GLOBAL: dict[str, Callable[[State, Said, Facts], Turn | None]] = {
     "move": _move,
     "instead": _instead,
     "earlier": _earlier,
+    "other_doctor": _other_doctor,
     "other_day": _other_day,
     "more": _more,
     **dict.fromkeys(answering.TOLD, _inform),

@@ -247,6 +247,8 @@ def other_day(state: State) -> Turn:
 def offer(state: State, found: SlotsFound, facts: Facts) -> Turn:
     """Show what was found; every offer is complete, so that choosing one is the booking."""
     draft = state.draft
+    wanted = tuple(slot for slot in found.slots if slot.practitioner_id not in draft.not_practitioners)
+    found = replace(found, slots=wanted)
     if not found.slots and draft.location is not None:
         place = facts.directory.location[draft.location].name
         elsewhere = go_on(replace(state, draft=replace(draft, location=None)), facts)

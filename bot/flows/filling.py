@@ -110,6 +110,7 @@ def _what(draft: Draft, meaning: Meaning, facts: Facts) -> Draft:
             draft,
             practitioner=practitioner,
             practitioners=(),
+            not_practitioners=(),
             specialty=None,
             visit_type=wanted if wanted in kinds else None,
         )

@@ -153,6 +153,24 @@ def _with_its_day(wish: When, visit: Visit, facts: Facts) -> When:
     return replace(wish, days=(DayRange(day, day + timedelta(days=1)),))
 
 
+def is_another_wish(visit: Visit, meaning: Meaning, facts: Facts) -> bool:
+    """ "I also need a dentist", while a visit to the heart doctor is being moved: a visit of its own."""
+    directory = facts.directory
+    wanted = {
+        *meaning.specialties,
+        *(code for id in meaning.practitioners for code in directory.practitioner[id].specialties),
+        *(directory.visit_type[id].specialty for id in meaning.visit_types),
+    }
+    apart = wanted and not wanted & set(directory.practitioner[visit.slot.practitioner_id].specialties)
+    is_new = bool(apart) and "book" in meaning.intents and "in_place" not in meaning.intents
+    return is_new or "also" in meaning.intents
+
+
+def stays(visit: Visit, facts: Facts) -> Reply:
+    """The visit is where it was."""
+    return reply("moving.stays", visit_values(visit, facts))
+
+
 def moved(state: State, event: Moved, facts: Facts) -> Turn:
     """Say when it is now and when it was, and that this can be undone."""
     visit = event.visit

@@ -75,6 +75,8 @@ def understand(text: str, context: Context) -> Meaning:
     wish = parted[1] if parted else _in_order(said, lexicon, scene) or times
     meant = without(without(spoken, identity.EMAIL), lexicon.refused)  # "leo@example.com" is nobody's name
     named = names.find(meant, lexicon, context, {start for start, _ in times.spans})
+    # Where nobody is known yet, "for Ana Lima" may well be the writer.
+    is_strange = named.stranger is not None and bool(context.patients)
     refused, refuses_writer = _refused(said, lexicon, context)
     return Meaning(
         text=said,
@@ -94,7 +96,7 @@ def understand(text: str, context: Context) -> Meaning:
         mode=next((mode for mode, phrases in lexicon.modes.items() if phrases.within(heard)), None),
         best_rated=_says(heard, lexicon, "best_rated"),
         patients=named.patients,
-        someone_else=not named.patients and (named.stranger is not None or _says(heard, lexicon, "someone_else")),
+        someone_else=not named.patients and (is_strange or _says(heard, lexicon, "someone_else")),
         myself=_says(plain(meant), lexicon, "myself") or lexicon.people_phrases["myself_alone"].whole(heard),
         refuses=bool(refused.patients or refused.practitioners) or refuses_writer,
         same=_says(heard, lexicon, "same"),

@@ -22,6 +22,8 @@ Intent = Literal[
     "undo",
     "more",  # "other times", "something later"
     "earlier",  # than what is on offer, or than a visit that is booked
+    "other_doctor",  # than those on offer
+    "in_place",  # "Dr Lee instead": in the place of what is talked about
     "also",  # beside what is booked already, not in its place
     "other_day",
     "repeat",  # "what did you say?"

@@ -94,7 +94,7 @@ WORDS = (
     "Dr Smith", "Dr Nobody", "skin doctor", "kidney doctor", "a cleaning", "main street", "tomorrow", "next Friday",
     "3/4", "at 9:20", "after 3", "not Monday", "first available", "30 February", "yesterday", "Leo", "for my son",
     "for me", "the same for Mia", "Ana Lima", "Ana Lima, born 3 May 1990", "3 May 1990", "3 May 2090", "3 May 1902",
-    "what did you say?", "skip", "not Dr Lee", "which doctors do you have?", "can I still cancel?", "what should I bring?", "not Dr Lee, the skin doctor", "for me and Leo", "for Leo and Mia", "my son Leo Costa, born 5 May 2016",
+    "what did you say?", "skip", "not Dr Lee", "another doctor", "thanks, see you tomorrow", "actually I need a skin doctor on Friday", "which doctors do you have?", "can I still cancel?", "what should I bring?", "not Dr Lee, the skin doctor", "for me and Leo", "for Leo and Mia", "my son Leo Costa, born 5 May 2016",
     "cancel Tuesday and give me something next week", "where are you and when are you open?", "book a dentist and cancel my visit",
     "my visits, and cancel the one with Dr Lee", "the dentist on Tuesday and the skin doctor on Friday", "for me and my son", "book the skin doctor and what does it cost?",
     "earlier", "can I come earlier?", "move it to Friday", "can we move it?", "Mia, not Leo", "no, for Mia", "not for me, for Leo", "no, Thursday", "move Leo to Friday", "cancel Leo",

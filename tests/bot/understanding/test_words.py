@@ -54,6 +54,8 @@ INTENTS: list[tuple[str, tuple[str, ...]]] = [
     ("actually I also need a dentist", ("also", "book")),
     ("can I get it back?", ("undo",)),
     ("where is it?", ("address",)),
+    ("another doctor", ("other_doctor",)),
+    ("thanks, see you tomorrow", ("goodbye", "thanks")),
     ("how long does it take?", ()),
     ("another day", ("other_day",)),
     ("hi", ("greeting",)),
@@ -151,6 +153,8 @@ NAMED: list[tuple[str, dict[str, Any]]] = [
     ("for Zoe", {"someone_else": True}),
     ("for Lunch", {}),
     ("For Dental Care", {}),
+    ("for Zoe Mia Stone", {"someone_else": True}),
+    ("not Dr Lee", {"not_practitioners": (1,)}),
     ("my daughter Zoe", {"someone_else": True}),
     ("leo@example.com", {}),
     ("This is Mia, a dentist for Leo", {"specialties": ("dentistry",), "patients": (7,)}),
@@ -230,7 +234,7 @@ def test_a_place_answers_numbered_choices(text: str, ordinal: int) -> None:
 def test_names_are_found(text: str, expected: dict[str, Any]) -> None:
     fields = (
         "practitioners", "unknown_practitioner", "specialties", "visit_types", "locations", "patients",
-        "someone_else", "myself",
+        "someone_else", "myself", "not_practitioners",
     )  # fmt: skip
     meaning = heard(text)
     assert {field: getattr(meaning, field) for field in fields if getattr(meaning, field)} == expected
