@@ -105,8 +105,10 @@ def _instead(state: State, said: Said, facts: Facts) -> Turn | None:
     return corrected or take_facts(state, said, facts)
 
 
-def _cancel(state: State, said: Said, facts: Facts) -> Turn:
+def _cancel(state: State, said: Said, facts: Facts) -> Turn | None:
     """ "Cancel" in the middle of a booking stops that; otherwise it means a visit."""
+    if state.draft.says_what and "in_place" in said.meaning.intents and filling.describes(said.meaning):
+        return take_facts(state, said, facts)  # "cancel that, Thursday instead"
     if state.draft != Draft() and "cancel_visit" not in said.meaning.intents:
         return _stop(state, said, facts)
     return changing.start_cancelling(state, said.meaning)

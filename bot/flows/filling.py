@@ -271,12 +271,23 @@ def combined(old: When | None, new: When) -> When:
     return When(
         days=new.days if has_day else old.days,
         weekdays=new.weekdays if has_day else old.weekdays,
-        times=new.times if has_time else old.times,
+        times=_both(old.times, new.times) if has_time else old.times,
         at=new.at if has_time else old.at,
         not_days=new.not_days or (() if has_day else old.not_days),
         not_weekdays=new.not_weekdays or (() if has_day else old.not_weekdays),
         otherwise=new.otherwise,
     )
+
+
+def _both(old: tuple[TimeRange, ...], new: tuple[TimeRange, ...]) -> tuple[TimeRange, ...]:
+    """ "Before 11", after "after 10": between the two. Otherwise the new times replace the old ones."""
+    if len(old) != 1 or len(new) != 1:
+        return new
+    starts = [times.start for times in (old[0], new[0]) if times.start and not times.end]
+    ends = [times.end for times in (old[0], new[0]) if times.end and not times.start]
+    if len(starts) != 1 or len(ends) != 1 or starts[0] >= ends[0]:
+        return new
+    return (TimeRange(starts[0], ends[0]),)
 
 
 def agrees(when: When, reading: When) -> bool:

@@ -26,14 +26,17 @@ def start(state: State, meaning: Meaning, facts: Facts) -> Turn:
 def _wish(meaning: Meaning, facts: Facts) -> Draft:
     """All that a message says of the new time."""
     wish = filling.take_in(State(), replace(meaning, patients=(), someone_else=False, same=False), facts).draft
-    return replace(wish, sooner="earlier" in meaning.intents)
+    return _relative(wish, meaning)
+
+
+def _relative(wish: Draft, meaning: Meaning) -> Draft:
+    """With what is said of the new time in comparison with the old one."""
+    return replace(wish, sooner="earlier" in meaning.intents, shift=meaning.shift)
 
 
 def correct_last(state: State, last: Undo, meaning: Meaning, facts: Facts) -> Turn:
     """ "Actually make it 4", "Nina, not Leo": what was just booked or moved is to be another time, or for somebody else."""
-    wish = replace(
-        filling.take_in(State(), replace(meaning, same=False), facts).draft, sooner="earlier" in meaning.intents
-    )
+    wish = _relative(filling.take_in(State(), replace(meaning, same=False), facts).draft, meaning)
     return Turn(replace(state, wish=wish), request=LookUpVisit("move", last.visit))
 
 
@@ -67,7 +70,9 @@ def found(state: State, event: VisitsFound, facts: Facts) -> Turn:
     if not event.visits:
         return Turn(replace(changing.without_question(state), wish=Draft()), (reply("visits.none"),))
     if event.purpose == "move" and event.as_described:
-        state = replace(state, wish=Draft(sooner=state.wish.sooner))  # what was said told which visit, and not to when
+        state = replace(
+            state, wish=Draft(sooner=state.wish.sooner, shift=state.wish.shift)
+        )  # what was said told which visit, and not to when
     if len(event.visits) == 1 and event.purpose != "which_to_move":
         return begin(state, event.visits[0], facts)
     label = label_of("choice.move_visit", event.visits)
@@ -122,8 +127,10 @@ def _is_its_own(draft: Draft, visit: Visit, facts: Facts) -> bool:
 def _draft(wish: Draft, visit: Visit, facts: Facts) -> Draft:
     """The visit as it is, but for what is wished to be different."""
     slot = visit.slot
-    draft = replace(wish, whom="known", patient=visit.patient_id, moving=visit, sooner=False)
-    if wish == Draft(sooner=wish.sooner):
+    draft = replace(wish, whom="known", patient=visit.patient_id, moving=visit, sooner=False, shift=None)
+    if wish.shift is not None:
+        draft = replace(draft, when=_shifted(visit, wish.shift, facts))
+    elif wish == Draft(sooner=wish.sooner):
         draft = replace(draft, when=_before(visit, facts)) if wish.sooner else replace(draft, after=slot.start)
     if wish.when is not None:
         draft = replace(draft, when=_with_its_day(wish.when, visit, facts))
@@ -133,6 +140,12 @@ def _draft(wish: Draft, visit: Visit, facts: Facts) -> Draft:
     if doctor is not None and wish.visit_type is None and slot.visit_type_id in doctor.visit_types:
         draft = replace(draft, visit_type=slot.visit_type_id)
     return draft
+
+
+def _shifted(visit: Visit, shift: timedelta, facts: Facts) -> When:
+    """So much later, by the wall clock; days later at the same time of day."""
+    local = moment(visit.slot, facts).local + shift
+    return When(days=(DayRange(local.date(), local.date() + timedelta(days=1)),), at=local.time())
 
 
 def _before(visit: Visit, facts: Facts) -> When:

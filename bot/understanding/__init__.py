@@ -10,7 +10,7 @@ from datetime import datetime
 
 from msgspec import structs
 
-from bot.understanding import dates, identity, intents, names
+from bot.understanding import dates, identity, intents, names, shifts
 from bot.understanding.clauses import clauses, halves, without
 from bot.understanding.grammar import Scene
 from bot.understanding.lexicon import Lexicon, load
@@ -58,9 +58,12 @@ def understand(text: str, context: Context) -> Meaning:
     said = clean(text)
     heard = plain(said)
     scene = Scene(context.reference, context.opens, context.closes, context.region in identity.MONTH_FIRST)
-    times = dates.read(said, lexicon, scene, calendar=context.asked != "birth_date")
+    wished = without(said, lexicon.denied)
+    times = dates.read(wished, lexicon, scene, calendar=context.asked != "birth_date")
     wanted, answer = intents.intents(heard, lexicon), intents.answer(heard, lexicon)
-    parted = _parted(said, lexicon, scene) if "move" in wanted else None
+    moves = bool({"move", "move_it"} & set(wanted))
+    parted = _parted(said, lexicon, scene) if moves else None
+    by_how_much = shifts.shift(heard, lexicon) if moves else None
 
     def says_else(name: str) -> bool:
         """ "Skip" and "No way" are answers; "Si Nguyen" is a name."""
@@ -71,8 +74,8 @@ def understand(text: str, context: Context) -> Meaning:
         spoken, lexicon, times.dates, context.asked, context.region, scene.today, says_else=says_else
     )
     if writer.birth_date:
-        times = dates.read(said, lexicon, scene, calendar=False)
-    wish = parted[1] if parted else _in_order(said, lexicon, scene) or times
+        times = dates.read(wished, lexicon, scene, calendar=False)
+    wish = parted[1] if parted else _in_order(wished, lexicon, scene) or times
     meant = without(without(spoken, identity.EMAIL), lexicon.refused)  # "leo@example.com" is nobody's name
     named = names.find(meant, lexicon, context, {start for start, _ in times.spans})
     # Where nobody is known yet, "for Ana Lima" may well be the writer.
@@ -100,8 +103,10 @@ def understand(text: str, context: Context) -> Meaning:
         myself=_says(plain(meant), lexicon, "myself") or lexicon.people_phrases["myself_alone"].whole(heard),
         refuses=bool(refused.patients or refused.practitioners) or refuses_writer,
         same=_says(heard, lexicon, "same"),
-        when=None if emergency and wish.when == _NOW else wish.when,
+        # "Half an hour later" than the visit, not than now.
+        when=None if by_how_much or (emergency and wish.when == _NOW) else wish.when,
         readings=wish.readings,
+        shift=by_how_much,
         moves_from=parted and _meant(parted[0]),
         impossible_date=times.impossible,
         past_date=times.past,

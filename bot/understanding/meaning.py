@@ -1,6 +1,6 @@
 """What a message means, as data: the same for every channel and every flow."""
 
-from datetime import date, datetime, time
+from datetime import date, datetime, time, timedelta
 from typing import Literal
 
 import msgspec
@@ -88,6 +88,7 @@ class Meaning(msgspec.Struct, frozen=True):
     readings: tuple[When, ...] = ()
     # "Move my Tuesday visit to Friday": the time that the visit has now; None where nothing tells the two apart.
     moves_from: tuple[When, ...] | None = None
+    shift: timedelta | None = None  # "half an hour later", of a visit that is to move
     impossible_date: str | None = None  # "30 February", as written
     past_date: str | None = None  # a day that is over, as written
     name: str | None = None  # "my name is Ana Lima", or any plausible name where a name was asked

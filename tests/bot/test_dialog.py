@@ -97,7 +97,7 @@ WORDS = (
     "what did you say?", "skip", "not Dr Lee", "another doctor", "thanks, see you tomorrow", "actually I need a skin doctor on Friday", "which doctors do you have?", "can I still cancel?", "what should I bring?", "not Dr Lee, the skin doctor", "for me and Leo", "for Leo and Mia", "my son Leo Costa, born 5 May 2016",
     "cancel Tuesday and give me something next week", "where are you and when are you open?", "book a dentist and cancel my visit",
     "my visits, and cancel the one with Dr Lee", "the dentist on Tuesday and the skin doctor on Friday", "for me and my son", "book the skin doctor and what does it cost?",
-    "earlier", "can I come earlier?", "move it to Friday", "can we move it?", "Mia, not Leo", "no, for Mia", "not for me, for Leo", "no, Thursday", "move Leo to Friday", "cancel Leo",
+    "earlier", "can I come earlier?", "move it to Friday", "can we move it?", "move it half an hour later", "cancel that, Thursday instead", "Mia, not Leo", "no, for Mia", "not for me, for Leo", "no, Thursday", "move Leo to Friday", "cancel Leo",
     "Leo Costa", "for Zoe", "This is Ana, for my son", "in person", "do you take Aetna and can I see Dr Lee tomorrow?", "leo@example.com",
     "ana@example.com", "+1 207 555 0100", "", "😀", "blah", "I have chest pain", "chest pain, can I see Dr Lee tomorrow?",
 )  # fmt: skip
