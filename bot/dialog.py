@@ -274,8 +274,12 @@ def _then_resume(turn: Turn, facts: Facts) -> Turn:
 
 def _cancelled(state: State, event: Cancelled, facts: Facts) -> Turn:
     """What was asked for in its place is with the same doctor and for the same patient, as far as nothing else was said."""
-    later = tuple(_like(event.visit, meaning) for meaning in state.later)
-    return _then_resume(changing.cancelled(replace(state, later=later), event, facts), facts)
+    state = replace(state, later=tuple(_like(event.visit, meaning) for meaning in state.later))
+    if (
+        state.draft.moving is not None and state.draft.moving.id == event.visit.id
+    ):  # its new time is no question any more
+        state = replace(state, stack=(), draft=Draft())
+    return _then_resume(changing.cancelled(state, event, facts), facts)
 
 
 def _undone(state: State, event: Undone, facts: Facts) -> Turn:

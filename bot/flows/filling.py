@@ -17,7 +17,7 @@ OLDEST = 120  # years; a birth date before that is a slip of the pen
 def take_in(state: State, meaning: Meaning, facts: Facts) -> State:
     """Add to the draft whatever a message says about the visit, beyond the question or without one."""
     draft = state.draft
-    if meaning.same and state.last is not None:
+    if state.last is not None and (meaning.same or _one_more(draft, meaning)):
         draft = _as_before(draft, state.last, facts)
     if meaning.practitioners or meaning.visit_types or _offered(meaning, facts):
         draft = _what(draft, meaning, facts)
@@ -37,6 +37,13 @@ def take_in(state: State, meaning: Meaning, facts: Facts) -> State:
     if (draft.whom == "new" or not facts.patients) and " " in (meaning.name or " "):
         draft = identified(draft, meaning, facts)  # a single name, unasked, leaves the full name to be asked
     return replace(state, draft=draft)
+
+
+def _one_more(draft: Draft, meaning: Meaning) -> bool:
+    """ "I also need one for Nina": the same as was booked last, where nothing else is said of what it is."""
+    says_who = bool(meaning.patients or meaning.someone_else or meaning.myself)
+    says_what = meaning.practitioners or meaning.specialties or meaning.visit_types or draft.says_what
+    return "also" in meaning.intents and says_who and not says_what
 
 
 def _particular(draft: Draft, meaning: Meaning) -> Draft:

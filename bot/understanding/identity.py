@@ -183,7 +183,7 @@ def _whole_name(text: str, lexicon: Lexicon, says_else: Callable[[str], bool]) -
 
 
 def _without_honorific(words: list[str], lexicon: Lexicon) -> list[str]:
-    while len(words) > 1 and plain(words[0]) in (*lexicon.people["honorific"], *lexicon.people["title"]):
+    while words and plain(words[0]) in lexicon.people["honorific"]:
         words = words[1:]
     return words
 
