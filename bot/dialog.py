@@ -6,7 +6,6 @@ misunderstanding, and the third ends with a person.
 """
 
 from collections.abc import Callable
-from datetime import datetime
 from typing import Any
 
 from msgspec.structs import replace
@@ -24,7 +23,6 @@ from bot.events import (
     PatientRegistered,
     Refused,
     Released,
-    ReleaseHold,
     Said,
     SlotHeld,
     SlotsFound,
@@ -35,13 +33,12 @@ from bot.events import (
     VisitFound,
     VisitsFound,
 )
-from bot.flows import answering, booking, changing, filling, handover, moving
-from bot.flows.wording import PERSON, first, first_name, moment, reply
+from bot.flows import anywhere, booking, changing, choosing, filling, handover, moving
+from bot.flows.wording import PERSON, first, reply
 from bot.messages import (
     Action,
     CallPerson,
     CancelVisit,
-    Choice,
     ForPatient,
     Happened,
     Mean,
@@ -55,16 +52,12 @@ from bot.messages import (
     Undo,
     Value,
     Want,
-    Wish,
-    by_digit,
 )
 from bot.state import Draft, State
 from bot.understanding.meaning import Meaning
 from core.scheduling.visits import Visit
-from core.scheduling.wishes import When
 
 TRAIL = 6  # how many steps "back" remembers
-MOST_LATER = 4  # wishes that wait for their turn
 PATIENCE = 3  # misunderstandings before a person is called
 
 _BOOKING_REFUSALS = {"slot_taken", "patient_busy", "too_many_visits", "too_many_of_kind", "too_many_holds"}
@@ -107,8 +100,8 @@ def _with_trail(before: State, after: State) -> State:
 
 
 def _said(state: State, said: Said, facts: Facts) -> Turn:
-    said = replace(said, choices=_still_open(state, said.choices))
-    turn = _heard(replace(state, greeted=True, later=(*said.besides, *state.later)[:MOST_LATER]), said, facts)
+    said = replace(said, choices=choosing.still_open(state, said.choices))
+    turn = _heard(replace(state, greeted=True, later=(*said.besides, *state.later)[: anywhere.MOST_LATER]), said, facts)
     if said.meaning.emergency:
         return Turn(turn.state, (EMERGENCY, *turn.replies), turn.request, (*turn.handoffs, "emergency"))
     return turn if state.greeted else _greeted(turn, facts)
@@ -127,32 +120,19 @@ def _heard(state: State, said: Said, facts: Facts) -> Turn:
         turn = hear(state, said, facts)
         if turn is not None:
             return replace_state(turn, replace(turn.state, misses=0))
-    return _resume(state, facts) if said.meaning.emergency else _not_understood(state, said, facts)
+    return anywhere.resume(state, facts) if said.meaning.emergency else _not_understood(state, said, facts)
 
 
 def _obey(state: State, said: Said, facts: Facts) -> Turn | None:
     """A word that means the same everywhere."""
-    meant = next((intent for intent in said.meaning.intents if intent in _GLOBAL), None)
-    return None if meant is None else _GLOBAL[meant](state, said, facts)
+    meant = next((intent for intent in said.meaning.intents if intent in anywhere.GLOBAL), None)
+    return None if meant is None else anywhere.GLOBAL[meant](state, said, facts)
 
 
 def _take_answer(state: State, said: Said, facts: Facts) -> Turn | None:
     """The answer to a question that nearly any words may answer."""
     hear = None if state.step is None else _ANSWERS.get(state.step)
     return None if hear is None else hear(state, said.meaning, facts)
-
-
-def _take_facts(state: State, said: Said, facts: Facts) -> Turn | None:
-    """Whatever a message says about a booking, asked for or not."""
-    if not filling.tells(said.meaning):
-        return None
-    told = changing.without_question(filling.take_in(state, said.meaning, facts))
-    waiting = filling.in_turn(said.meaning, facts)
-    if not waiting or told.draft.moving is not None:
-        return booking.go_on(told, facts)
-    told = replace(told, later=(*waiting, *told.later)[:MOST_LATER])
-    one_each = reply("booking.in_turn", {"patient": first_name(told.draft.patient, facts)})
-    return first([one_each], booking.go_on(told, facts))
 
 
 def _decline(state: State, said: Said, _facts: Facts) -> Turn | None:
@@ -162,16 +142,26 @@ def _decline(state: State, said: Said, _facts: Facts) -> Turn | None:
 
 
 def _explain(state: State, said: Said, facts: Facts) -> Turn | None:
-    """ "Why?", "skip": what the open question is for."""
-    if "why" not in said.meaning.intents or state.step is None:
+    """ "Why?", "skip", "no": what the open question is for."""
+    wont_say = "why" in said.meaning.intents or said.meaning.answer == "no"
+    if not wont_say or state.step is None:
         return None
-    return first([reply(f"{state.step}.why")], _resume(state, facts))
+    return first([reply(f"{state.step}.why")], anywhere.resume(state, facts))
+
+
+def _part(state: State, said: Said, facts: Facts) -> Turn | None:
+    """ "Thanks, see you tomorrow": the day is no wish."""
+    meaning = said.meaning
+    is_wish = "book" in meaning.intents or filling.describes(replace(meaning, when=None, readings=()))
+    if state.step is not None or "goodbye" not in meaning.intents or is_wish:
+        return None
+    return _be_polite(state, said, facts)
 
 
 def _be_polite(state: State, said: Said, facts: Facts) -> Turn | None:
-    courtesy = next((intent for intent in said.meaning.intents if intent in _COURTESIES), None)
+    courtesy = next((intent for intent in said.meaning.intents if intent in anywhere.COURTESIES), None)
     if courtesy is not None:
-        return _COURTESIES[courtesy](state, facts)
+        return anywhere.COURTESIES[courtesy](state, facts)
     if said.meaning.answer is not None and state.step is None:
         return Turn(state, (reply("at_rest"),))
     return None
@@ -180,86 +170,15 @@ def _be_polite(state: State, said: Said, facts: Facts) -> Turn | None:
 # --- answering what is on offer --------------------------------------------------------------------------------------
 
 
-def _still_open(state: State, choices: tuple[Choice, ...]) -> tuple[Choice, ...]:
-    """What words may choose: once a booking was stopped, a "yes" or a digit must not go on with it. A tap still may."""
-    if state.step is not None:
-        return choices
-    return tuple(
-        choice
-        for choice in choices
-        if isinstance(choice.action, ShowVisit | MoveVisit | CancelVisit | Undo | CallPerson)
-    )
-
-
 def _choose(state: State, said: Said, facts: Facts) -> Turn | None:
     """The choice that these words mean; where they could mean several, which?"""
     if state.step in booking.HEAR and said.meaning.number is None:
         return None
-    meant = _meant(said, facts)
+    meant = choosing.meant(said, facts)
     if len(meant) > 1:
-        return booking.ask_which(meant, state)
+        beside = [choice for choice in said.choices if choice.kind != "option"]
+        return booking.ask_which([*meant, *beside], state)
     return _act(state, meant[0].action, facts) if meant else None
-
-
-def _meant(said: Said, facts: Facts) -> list[Choice]:
-    """The choices that these words could mean: by number, by place, by name, or by a plain yes."""
-    meaning = said.meaning
-    if meaning.number is not None:
-        return [choice for digit, choice in by_digit(said.choices).items() if digit == meaning.number]
-    options = [choice for choice in said.choices if choice.kind == "option"]
-    named = [choice for choice in options if _names(choice.action, meaning, facts)]
-    if len(named) == 1:
-        return named
-    placed = _placed(meaning.ordinal, options)
-    if placed is not None:
-        by_date = (
-            [Choice(Say("choice.reading", {"wish": Wish(meaning.when)}), Mean((meaning.when,)))] if meaning.when else []
-        )
-        return [placed] if named else [placed, *by_date]  # "the 3rd": the third time, or the day?
-    if "more" in meaning.intents:
-        return [choice for choice in said.choices if isinstance(choice.action, MoreTimes)]
-    if meaning.answer == "yes" and not filling.describes(meaning):
-        return [choice for choice in options if isinstance(choice.action, Pick | Mean)]
-    return []
-
-
-def _placed(ordinal: int | None, options: list[Choice]) -> Choice | None:
-    """The option at that place; -1 is the last."""
-    if ordinal is None or not 1 <= abs(ordinal) <= len(options):
-        return None
-    return options[ordinal if ordinal < 0 else ordinal - 1]
-
-
-def _names(action: Action, meaning: Meaning, facts: Facts) -> bool:
-    """Whether a message names what this choice stands for: its time, its person, its doctor."""
-    match action:
-        case Pick(slot) if not _says_who(meaning) and meaning.answer != "no":
-            local = moment(slot, facts).local
-            readings = meaning.readings if meaning.when is None else (meaning.when,)
-            return any(_points_at(local, reading) for reading in readings)
-        case ForPatient(patient):
-            return meaning.patients == (patient,) or (patient is None and meaning.someone_else and not meaning.patients)
-        case Want(practitioner, specialty, _):
-            return (practitioner is not None and meaning.practitioners == (practitioner,)) or (
-                specialty is not None
-                and meaning.specialties == (specialty,)
-                and not filling.describes(replace(meaning, specialties=()))
-            )
-        case Mean(readings):
-            return meaning.when is not None and all(filling.agrees(meaning.when, reading) for reading in readings)
-    return False
-
-
-def _points_at(local: datetime, when: When) -> bool:
-    """Whether a wish names this very time, or at least its day."""
-    says_which = when.at is not None or bool(when.days or when.weekdays)
-    return says_which and when.means(local)
-
-
-def _says_who(meaning: Meaning) -> bool:
-    return bool(
-        meaning.practitioners or meaning.specialties or meaning.visit_types or meaning.patients or meaning.someone_else
-    )
 
 
 def _chose(state: State, chose: Chose, facts: Facts) -> Turn:
@@ -271,7 +190,7 @@ def _act(state: State, action: Action, facts: Facts) -> Turn:
 
 
 def _chose_nothing(state: State, _event: Event, facts: Facts) -> Turn:
-    return first([reply("choice_unknown")], _resume(state, facts))
+    return first([reply("choice_unknown")], anywhere.resume(state, facts))
 
 
 def _while_booking(act: Callable[[State, Any, Facts], Turn]) -> Callable[[State, Any, Facts], Turn]:
@@ -279,119 +198,10 @@ def _while_booking(act: Callable[[State, Any, Facts], Turn]) -> Callable[[State,
 
     def acted(state: State, action: Action, facts: Facts) -> Turn:
         if not state.draft.says_what:
-            return first([reply("choice_settled")], _resume(state, facts))
+            return first([reply("choice_settled")], anywhere.resume(state, facts))
         return act(state, action, facts)
 
     return acted
-
-
-def _chose_other_day(state: State, _action: OtherDay, facts: Facts) -> Turn:
-    return booking.other_day(state) if state.draft.says_what else _resume_or_ask(state, facts)
-
-
-# --- words that mean the same everywhere -----------------------------------------------------------------------------
-
-
-def _resume(state: State, facts: Facts) -> Turn:
-    """After a digression: the open question again, once. At rest there is none."""
-    return Turn(state) if state.step is None else _RESUME[state.step](state, facts)
-
-
-def _resume_or_ask(state: State, facts: Facts) -> Turn:
-    return _resume(state, facts) if state.step else booking.go_on(state, facts)
-
-
-def _inform(state: State, said: Said, facts: Facts) -> Turn:
-    """Answer all that was asked, then go on: with the visit that the same message asks for, or with the open question."""
-    meaning = said.meaning
-    asks_for_visit = meaning.practitioners or meaning.specialties
-    about_doctors = answering.ABOUT_DOCTORS & set(meaning.intents)
-    going_on = _take_facts(state, said, facts) if asks_for_visit and not about_doctors else None
-    told = [answer(meaning, facts) for intent, answer in answering.TOLD.items() if intent in meaning.intents]
-    return first(told, going_on or _resume(state, facts))
-
-
-def _repeat(state: State, _said: Said, facts: Facts) -> Turn:
-    """What was said last: the open question; the visit that was just booked or moved; or what one can say here."""
-    if state.step is not None:
-        return first([reply("repeat")], _resume(state, facts))
-    return changing.show(state) if state.undoable else Turn(state, (reply("help"),))
-
-
-def _call_person(state: State, facts: Facts) -> Turn:
-    return handover.called(_resume(state, facts))
-
-
-def _move(state: State, said: Said, facts: Facts) -> Turn:
-    return moving.start(state, said.meaning, facts)
-
-
-def _instead(state: State, said: Said, facts: Facts) -> Turn | None:
-    """ "Make it 4": of what is being booked; otherwise of what was just booked or moved."""
-    last, meaning = state.undoable, said.meaning
-    just_made = last is not None and last.what != "cancelling" and filling.describes(replace(meaning, specialties=()))
-    if last is not None and just_made and not state.draft.says_what:
-        return moving.correct_last(state, last, meaning, facts)
-    return _take_facts(state, said, facts)
-
-
-def _cancel(state: State, said: Said, facts: Facts) -> Turn:
-    """ "Cancel" in the middle of a booking stops that; otherwise it means a visit."""
-    if state.draft != Draft() and "cancel_visit" not in said.meaning.intents:
-        return _stop(state, said, facts)
-    return changing.start_cancelling(state, said.meaning)
-
-
-def _stop(state: State, _said: Said, _facts: Facts) -> Turn:
-    """ "Never mind": whatever is being talked about is dropped, and no visit is touched."""
-    stopped = replace(state, stack=(), draft=Draft(), trail=(), later=())
-    if state.draft == Draft():
-        return Turn(stopped, (reply("at_rest"),))
-    return Turn(stopped, (reply("stopped"),), ReleaseHold())
-
-
-def _undo(state: State, _said: Said, facts: Facts) -> Turn:
-    if state.undoable is None:
-        return first([reply("nothing_to_undo")], _resume(state, facts))
-    return changing.undo(state, state.undoable)
-
-
-def _restart(state: State, _said: Said, _facts: Facts) -> Turn:
-    fresh = State(language=state.language, greeted=True, stack=("booking.what",))
-    return Turn(fresh, (reply("started_over"),), ReleaseHold())
-
-
-def _back(state: State, _said: Said, facts: Facts) -> Turn:
-    if not state.trail:
-        return first([reply("nothing_before")], _resume_or_ask(state, facts))
-    earlier = replace(state.trail[-1], hold=None)
-    return booking.go_on(replace(state, draft=earlier, trail=state.trail[:-1]), facts)
-
-
-def _other_day(state: State, said: Said, facts: Facts) -> Turn:
-    return _described(state, said, facts) or _chose_other_day(state, OtherDay(), facts)
-
-
-def _more(state: State, said: Said, facts: Facts) -> Turn:
-    """ "More" without an open list of times: show the list again."""
-    return _described(state, said, facts) or _resume_or_ask(state, facts)
-
-
-def _described(state: State, said: Said, facts: Facts) -> Turn | None:
-    """ "Other times on Friday", "another one for Leo": what was said beside it says enough."""
-    return _take_facts(state, said, facts) if filling.describes(said.meaning) else None
-
-
-def _thank(state: State, facts: Facts) -> Turn:
-    return first([reply("welcome")], _resume(state, facts))
-
-
-def _greet(state: State, facts: Facts) -> Turn:
-    return first([reply("hello")], _resume_or_ask(state, facts))
-
-
-def _part(state: State, _facts: Facts) -> Turn:
-    return Turn(state, (reply("goodbye"),))
 
 
 # --- what cannot be, and what was not understood ---------------------------------------------------------------------
@@ -417,7 +227,7 @@ def _object(state: State, said: Said, facts: Facts) -> Turn | None:
 def _ask_instead(state: State, facts: Facts, *, whom: bool) -> Turn:
     """Ask for what took the place of what cannot be: another doctor, or another day."""
     if state.step in booking.HEAR:
-        return _resume(state, facts)
+        return anywhere.resume(state, facts)
     if whom:
         return booking.want(state, Want(), facts)
     return booking.other_day(state) if state.draft.says_what else booking.go_on(state, facts)
@@ -433,15 +243,15 @@ def _not_understood(state: State, said: Said, facts: Facts) -> Turn:
     missed = replace(state, misses=misses)
     if said.meaning.number is not None and state.step not in booking.HEAR:
         key = "number.unknown" if said.choices else "number.too_late" if state.step else "number.for_nothing"
-        return first([reply(key, {"number": said.meaning.number})], _resume(missed, facts))
+        return first([reply(key, {"number": said.meaning.number})], anywhere.resume(missed, facts))
     if missed.step is None:
         return Turn(missed, (reply(f"not_understood.{misses}", {}, [PERSON] if misses > 1 else []),))
-    return first([reply(f"not_understood.{misses}.{missed.step}")], _resume(missed, facts))
+    return first([reply(f"not_understood.{misses}.{missed.step}")], anywhere.resume(missed, facts))
 
 
 def _handed_back(state: State, _event: HandedBack, facts: Facts) -> Turn:
     """The open question again, once; whatever was not understood before is forgiven."""
-    return handover.handed_back(_resume(replace(state, misses=0), facts))
+    return handover.handed_back(anywhere.resume(replace(state, misses=0), facts))
 
 
 # --- answers to requests ---------------------------------------------------------------------------------------------
@@ -459,17 +269,29 @@ def _then_resume(turn: Turn, facts: Facts) -> Turn:
         return turn
     if turn.state.draft == Draft():  # nothing was said yet that would be lost
         return replace_state(turn, replace(turn.state, stack=()))
-    return first(turn.replies, _resume(turn.state, facts))
+    return first(turn.replies, anywhere.resume(turn.state, facts))
 
 
 def _cancelled(state: State, event: Cancelled, facts: Facts) -> Turn:
     """What was asked for in its place is with the same doctor and for the same patient, as far as nothing else was said."""
-    later = tuple(_like(event.visit, meaning) for meaning in state.later)
-    return _then_resume(changing.cancelled(replace(state, later=later), event, facts), facts)
+    state = replace(state, later=tuple(_like(event.visit, meaning) for meaning in state.later))
+    if (
+        state.draft.moving is not None and state.draft.moving.id == event.visit.id
+    ):  # its new time is no question any more
+        state = replace(state, stack=(), draft=Draft())
+    return _then_resume(changing.cancelled(state, event, facts), facts)
+
+
+def _undone(state: State, event: Undone, facts: Facts) -> Turn:
+    """Where it was undone for something in its place, go on with that."""
+    turn = changing.undone(state, event, facts)
+    if turn.state.step is None and turn.state.draft.says_what:
+        return first(turn.replies, booking.go_on(turn.state, facts))
+    return _then_resume(turn, facts)
 
 
 def _like(visit: Visit, meaning: Meaning) -> Meaning:
-    if _says_who(meaning) or not filling.tells(meaning):
+    if filling.says_who(meaning) or not filling.tells(meaning):
         return meaning
     slot = visit.slot
     return replace(
@@ -505,8 +327,8 @@ _HANDLERS: dict[type, Callable[[State, Any, Facts], Turn]] = {
     VisitFound: _visit_found,
     Moved: lambda state, event, facts: _then_resume(moving.moved(state, event, facts), facts),
     Cancelled: _cancelled,
-    Undone: lambda state, event, facts: _then_resume(changing.undone(state, event, facts), facts),
-    Released: lambda state, _event, facts: _resume(state, facts),
+    Undone: _undone,
+    Released: lambda state, _event, facts: anywhere.resume(state, facts),
     Refused: _refused,
     HoldExpired: lambda state, event, _facts: booking.hold_expired(state, event),
     TookOver: handover.taken_over,
@@ -517,7 +339,7 @@ _HANDLERS: dict[type, Callable[[State, Any, Facts], Turn]] = {
 _ACTIONS: dict[type, Callable[[State, Any, Facts], Turn]] = {
     Pick: booking.pick,
     MoreTimes: booking.more,
-    OtherDay: _chose_other_day,
+    OtherDay: anywhere.chose_other_day,
     Want: booking.want,
     ForPatient: _while_booking(booking.for_whom),
     Mean: _while_booking(booking.mean),
@@ -525,24 +347,7 @@ _ACTIONS: dict[type, Callable[[State, Any, Facts], Turn]] = {
     MoveVisit: lambda state, action, _facts: moving.chosen(state, action),
     CancelVisit: lambda state, action, _facts: changing.cancel(state, action),
     Undo: lambda state, action, _facts: changing.undo(state, action),
-    CallPerson: lambda state, _action, facts: _call_person(state, facts),
-}
-
-_GLOBAL: dict[str, Callable[[State, Said, Facts], Turn | None]] = {
-    "person": lambda state, _said, facts: _call_person(state, facts),
-    "restart": _restart,
-    "undo": _undo,
-    "cancel_visit": _cancel,
-    "cancel": _cancel,
-    "stop": _stop,
-    "visits": lambda state, _said, _facts: changing.show(state),
-    "back": _back,
-    "repeat": _repeat,
-    "move": _move,
-    "instead": _instead,
-    "other_day": _other_day,
-    "more": _more,
-    **dict.fromkeys(answering.TOLD, _inform),
+    CallPerson: lambda state, _action, facts: anywhere.call_person(state, facts),
 }
 
 _HEARING: tuple[Callable[[State, Said, Facts], Turn | None], ...] = (
@@ -550,7 +355,9 @@ _HEARING: tuple[Callable[[State, Said, Facts], Turn | None], ...] = (
     _obey,
     _take_answer,
     _object,
-    _take_facts,
+    _part,
+    anywhere.correct,
+    anywhere.take_facts,
     _decline,
     _explain,
     _be_polite,
@@ -558,11 +365,3 @@ _HEARING: tuple[Callable[[State, Said, Facts], Turn | None], ...] = (
 """The ways of hearing words, in this order."""
 
 _ANSWERS = booking.HEAR | {"changing.which": changing.hear_which, "moving.which": moving.hear_which}
-
-_RESUME = booking.RESUME | {"changing.which": changing.ask_which, "moving.which": moving.ask_which}
-
-_COURTESIES: dict[str, Callable[[State, Facts], Turn]] = {
-    "greeting": _greet,
-    "thanks": _thank,
-    "goodbye": _part,
-}

@@ -54,6 +54,13 @@ class Span(msgspec.Struct, frozen=True, tag="span"):
     minutes: int
 
 
+class Price(msgspec.Struct, frozen=True, tag="price"):
+    """An amount in the smallest unit of its currency."""
+
+    amount: int
+    currency: str
+
+
 class Language(msgspec.Struct, frozen=True, tag="language"):
     """Languages, by their ISO 639-1 codes."""
 
@@ -79,7 +86,7 @@ class Parts(msgspec.Struct, frozen=True, tag="parts"):
     says: tuple[Say, ...]
 
 
-Value = str | int | Moment | Day | Span | Language | Wish | Say | Parts
+Value = str | int | Moment | Day | Span | Price | Language | Wish | Say | Parts
 
 
 # --- what a choice means: complete in itself, so that an old one still does what it says, or explains ----------------

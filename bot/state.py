@@ -1,7 +1,7 @@
 """What a conversation remembers between messages: steps that are open, and the draft of a visit."""
 
 from collections.abc import Callable
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any, Literal
 
 import msgspec
@@ -36,6 +36,7 @@ class Draft(msgspec.Struct, frozen=True, omit_defaults=True):
 
     practitioner: int | None = None
     practitioners: tuple[int, ...] = ()  # the name they gave fits several
+    not_practitioners: tuple[int, ...] = ()  # whom they do not want
     specialty: str | None = None
     visit_type: int | None = None
     location: int | None = None
@@ -43,6 +44,8 @@ class Draft(msgspec.Struct, frozen=True, omit_defaults=True):
     language: str | None = None  # that the doctor shall speak
     mode: Literal["in_person", "video"] | None = None
     best_rated: bool = False
+    shift: timedelta | None = None  # of a wish to move: how much later than the visit is
+    sooner: bool = False  # of a wish to move: before the visit's own time
     when: When | None = None
     readings: tuple[When, ...] = ()  # of a time that could mean two
     after: datetime | None = None  # of "more times": where the last list ended

@@ -19,8 +19,9 @@ from babel.lists import format_list
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from babel.numbers import format_currency, get_currency_precision
+from babel.units import format_unit
 
-from bot.messages import Day, Language, Moment, Parts, Say, Span, Value, Wish
+from bot.messages import Day, Language, Moment, Parts, Price, Say, Span, Value, Wish
 from core.scheduling.directory import Directory, Location
 from core.scheduling.wishes import DayRange, When
 
@@ -80,8 +81,10 @@ class _Sentence(Formatter):
                 return self.day(on, format_spec)
             case Language(codes):
                 return str(format_list([str(self.locale.languages.get(c, c)) for c in codes], locale=self.locale))
+            case Price(amount, currency):
+                return self.price(amount, currency)
             case Span(minutes):
-                return _plain(format_timedelta(timedelta(minutes=minutes), locale=self.locale))
+                return self.span(minutes)
             case Say():
                 return say(value, self.language, self.directory)
             case Parts(says):
@@ -90,6 +93,13 @@ class _Sentence(Formatter):
                 return self.wish(when, format_spec)
             case _:
                 return str(value)
+
+    def span(self, minutes: int) -> str:
+        """A length of time: to the minute up to a fortnight, as a promise may hang on it; a longer one roughly."""
+        if minutes > 14 * 24 * 60:
+            return _plain(format_timedelta(timedelta(minutes=minutes), locale=self.locale))
+        unit, size = next((unit, size) for unit, size in _UNITS.items() if minutes % size == 0)
+        return _plain(format_unit(minutes // size, unit, locale=self.locale))
 
     def day(self, on: date, style: str = "") -> str:
         if style == "short":
@@ -121,6 +131,10 @@ class _Sentence(Formatter):
             key = "format.between" if times.start and times.end else "format.after" if times.start else "format.before"
             named = {name: self.time(at) for name, at in (("start", times.start), ("end", times.end)) if at}
             parts.append(self._word(key, **named))
+        but = [self._days(days, "on") for days in when.not_days]
+        but += [self._on(names[weekday], "on") for weekday in when.not_weekdays]
+        if but:
+            parts.append(self._word("format.but_not", days=format_list(but, "or", locale=self.locale)))
         worded = " ".join(parts) or self._word("format.any_time")
         if when.otherwise is None:
             return worded
@@ -187,6 +201,8 @@ class _Sentence(Formatter):
             sorted({place.emergency_number for place in self.directory.locations}), "or", locale=self.locale
         )
 
+
+_UNITS = {"duration-day": 24 * 60, "duration-hour": 60, "duration-minute": 1}
 
 _CLINIC = {
     "clinic": lambda sentence: sentence.directory.organization.name,

@@ -16,7 +16,7 @@ from sqlalchemy.dialects.postgresql import ExcludeConstraint
 from sqlalchemy.schema import CreateColumn
 
 from bot import dialog, events, messages
-from bot.flows import booking
+from bot.flows import anywhere, booking
 from bot.state import ASKED, Draft, State, Step
 from bot.texts import catalog
 from core.tables import MODULES
@@ -183,8 +183,8 @@ def dialog_page() -> str:
         "As the first of these that they can be. The emergency text stands before all of it; the third misunderstanding in a row ends with a person.",
         "\n".join(f"{n}. {_what(hear)}" for n, hear in enumerate(dialog._HEARING, 1)),
         "## Words that mean the same everywhere",
-        _table(("intent", "what it does"), ((intent, _what(obey)) for intent, obey in dialog._GLOBAL.items())),
-        f"Courtesies: {', '.join(dialog._COURTESIES)}.",
+        _table(("intent", "what it does"), ((intent, _what(obey)) for intent, obey in anywhere.GLOBAL.items())),
+        f"Courtesies: {', '.join(anywhere.COURTESIES)}.",
         "## What a choice means",
         _table(("choice", "what it means", "what it does"), map(_handled(dialog._ACTIONS), get_args(messages.Action))),
         "## What can happen",
@@ -223,7 +223,7 @@ def _order_of_steps() -> str:
 def _step(step: Step) -> Iterator[str]:
     text = catalog("en").gettext(step)
     yield f"`{step}`"
-    yield _what(dialog._RESUME[step]) if text == step else _quoted(step)
+    yield _what(anywhere.RESUME[step]) if text == step else _quoted(step)
     yield f"{ASKED[step].replace('_', ' ')}: nearly any words" if step in ASKED else "a choice, or a fact for the draft"
 
 

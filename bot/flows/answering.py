@@ -1,10 +1,11 @@
 """Questions about the clinic and its doctors: an answer, and never a booking. What was being talked about goes on afterwards."""
 
 from collections.abc import Callable, Iterable
+from datetime import timedelta
 
 from bot.events import Facts
 from bot.flows.wording import reply
-from bot.messages import Choice, Language, Reply, Say, Value, Want
+from bot.messages import Choice, Language, Parts, Price, Reply, Say, Span, Value, Want
 from bot.understanding.meaning import Meaning
 from core.scheduling.directory import Practitioner
 
@@ -44,10 +45,17 @@ def language(meaning: Meaning, facts: Facts) -> Reply:
 def doctor(meaning: Meaning, facts: Facts) -> Reply:
     """What patients may want to know of a doctor."""
     asked = _asked(meaning, facts)
-    if len(asked) != 1:
-        return reply("booking.which_practitioner", {}, _see(asked)) if asked else reply("help")
-    (who,) = asked
     labels = {specialty.code: specialty.label for specialty in facts.directory.specialties}
+    if len(asked) != 1:
+        lines = (
+            Say(
+                "about.line",
+                {"doctor": each.display_name, "specialties": ", ".join(labels[c] for c in each.specialties)},
+            )
+            for each in asked or facts.directory.practitioners
+        )
+        return reply("about.doctors", {"doctors": Parts(tuple(lines))}, _see(asked))
+    (who,) = asked
     says = [
         Say("about.doctor", {"doctor": who.display_name, "specialties": ", ".join(labels[c] for c in who.specialties)})
     ]
@@ -58,6 +66,33 @@ def doctor(meaning: Meaning, facts: Facts) -> Reply:
     if who.rating is not None:
         says.append(Say("about.rating", {"rating": f"{who.rating:.1f}", "count": who.rating_count}))
     return Reply(tuple(says), tuple(_see(asked)))
+
+
+def price(meaning: Meaning, facts: Facts) -> Reply:
+    """What the visits cost that were asked about; without any, what each kind costs."""
+    who = [id for doctor in _asked(meaning, facts) for id in doctor.visit_types]
+    kinds = [facts.directory.visit_type[id] for id in meaning.visit_types or who]
+    lines = [
+        Say("price.line", {"visit_type": kind.label, "price": Price(kind.price, kind.currency)})
+        for kind in kinds
+        if kind.price is not None and kind.currency is not None
+    ]
+    return reply("price.some", {"prices": Parts(tuple(lines))}) if lines else reply("prices")
+
+
+def policy(_meaning: Meaning, facts: Facts) -> Reply:
+    """Until when patients may change a visit by themselves; by kind, where that differs."""
+    by_notice: dict[timedelta, list[str]] = {}
+    for kind in facts.directory.visit_types:
+        by_notice.setdefault(kind.policy.notice, []).append(kind.label)
+    return Reply(tuple(_window(notice, of if len(by_notice) > 1 else []) for notice, of in by_notice.items()))
+
+
+def _window(notice: timedelta, kinds: list[str]) -> Say:
+    values: dict[str, Value] = {"notice": Span(notice // timedelta(minutes=1)), "kinds": ", ".join(kinds)}
+    if kinds:
+        return Say("policy.kinds" if notice else "policy.kinds.always", values)
+    return Say("policy" if notice else "policy.always", values)
 
 
 def _who(
@@ -98,7 +133,8 @@ def _names(doctors: Iterable[Practitioner]) -> str:
 TOLD: dict[str, Callable[[Meaning, Facts], Reply]] = {
     "hours": _fixed("hours"),
     "address": _fixed("address"),
-    "price": _fixed("prices"),
+    "price": price,
+    "policy": policy,
     "help": _fixed("help"),
     "insurance": insurance,
     "language": language,

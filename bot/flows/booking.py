@@ -31,10 +31,13 @@ from bot.flows.wording import (
     because,
     described,
     first,
+    first_name,
     in_common,
+    moment,
     most_options,
     notice_of,
     offers,
+    preparation_of,
     reply,
     slot_facts,
     visit_facts,
@@ -60,9 +63,10 @@ from bot.messages import (
 )
 from bot.state import Draft, State, Step
 from bot.understanding.meaning import Meaning
-from core.scheduling.wishes import Slot, Wanted, When
+from core.scheduling.wishes import DayRange, Slot, Wanted, When
 
 EXAMPLE = date(1990, 5, 3)  # of a birth date
+MOST_PATIENTS = 8  # to choose from, each with a digit of its own; who is not among them is named
 
 
 @dataclass(frozen=True)
@@ -140,7 +144,9 @@ def _ask_what(state: State, facts: Facts) -> Turn:
             )
             for p in (facts.directory.practitioner[id] for id in draft.practitioners)
         ]
-        return Turn(state, (reply("booking.which_practitioner", {}, _shown(options, state, facts)),))
+        names = {facts.directory.practitioner[id].family_name for id in draft.practitioners}
+        key = "booking.which_practitioner" if len(names) == 1 else "booking.which_of_several"
+        return Turn(state, (reply(key, {}, _shown(options, state, facts)),))
     options = [
         Choice(Say("choice.specialty", {"specialty": label}), Want(specialty=code))
         for code, label in filling.practised(facts).items()
@@ -174,12 +180,12 @@ def ask_which(choices: list[Choice], state: State) -> Turn:
 
 
 def _ask_whom(state: State, facts: Facts) -> Turn:
-    options = [
-        Choice(Say("choice.patient", {"patient": name}), ForPatient(id))
-        for id, name in facts.patients
-        if not (state.draft.dependent and id == facts.owner)
-    ]
-    new = Choice(Say("choice.somebody_new"), ForPatient(None), kind="more")
+    draft, first_word = state.draft, (state.draft.name or "").partition(" ")[0]
+    possible = [(id, name) for id, name in facts.patients if not (draft.dependent and id == facts.owner)]
+    namesakes = [(id, name) for id, name in possible if name.split()[0] == first_word]
+    options = [Choice(Say("choice.patient", {"patient": name}), ForPatient(id)) for id, name in namesakes or possible]
+    options = options[:MOST_PATIENTS]
+    new = Choice(Say("choice.somebody_new"), ForPatient(None), kind="more" if len(options) < 4 else "change")
     return Turn(state, (reply("booking.whom", {}, [*options, new]),))
 
 
@@ -241,11 +247,15 @@ def other_day(state: State) -> Turn:
 def offer(state: State, found: SlotsFound, facts: Facts) -> Turn:
     """Show what was found; every offer is complete, so that choosing one is the booking."""
     draft = state.draft
+    wanted = tuple(slot for slot in found.slots if slot.practitioner_id not in draft.not_practitioners)
+    found = replace(found, slots=wanted)
     if not found.slots and draft.location is not None:
         place = facts.directory.location[draft.location].name
         elsewhere = go_on(replace(state, draft=replace(draft, location=None)), facts)
         return first([reply("booking.none_there", {"place": place})], elsewhere)
-    before = [] if found.why is None else [because(found.why, found.wanted, facts)]
+    is_as_last = state.last is not None and found.wanted.when == _exactly(state.last, facts)
+    # Of course the time that they have just taken is taken: nothing to explain.
+    before = [] if found.why is None or is_as_last else [because(found.why, found.wanted, facts)]
     if not found.slots:
         key = "booking.none_later" if found.wanted.after else "booking.none_else" if before else "booking.none"
         horizon = Span(facts.directory.organization.policy.horizon // timedelta(minutes=1))
@@ -254,6 +264,8 @@ def offer(state: State, found: SlotsFound, facts: Facts) -> Turn:
     at_that_time = found.exact and found.wanted.when.at is not None
     slots = found.slots[: 1 if at_that_time else most_options(state, facts)]
     key = "booking.offer" if found.exact else _NEAREST[bool(before), found.wanted.after is not None]
+    if is_as_last and not found.exact:
+        key = "booking.beside_last"
     values: dict[str, Value] = {
         "count": len(slots),
         "details": in_common(slots, found.wanted, draft, facts),
@@ -341,6 +353,8 @@ def _hear_who(state: State, meaning: Meaning, facts: Facts) -> Turn | None:
     """Name, birth date and contact, whichever of them a message says; or why we ask for them."""
     if meaning.patients and " " not in (meaning.name or ""):
         return None  # "Leo": not the name of somebody new, but one of those we know
+    if meaning.patients and meaning.name != state.draft.name:
+        return _ask_whether_known(state, meaning, facts)
     draft = replace(state.draft, dependent=True) if meaning.someone_else else state.draft
     told = replace(state, draft=filling.identified(draft, meaning, facts))
     if meaning.birth_date is not None and not filling.plausible(meaning.birth_date, facts.today):
@@ -351,6 +365,13 @@ def _hear_who(state: State, meaning: Meaning, facts: Facts) -> Turn | None:
     if "why" in meaning.intents or (meaning.answer == "no" and not filling.tells(meaning)):
         return explain(state, facts)
     return None
+
+
+def _ask_whether_known(state: State, meaning: Meaning, facts: Facts) -> Turn:
+    """Somebody new has the name of one whom we know: is it them, or a namesake?"""
+    draft = replace(filling.identified(state.draft, meaning, facts), whom=None, patient=None, dependent=False)
+    known = reply("booking.known_by_name", {"patient": first_name(meaning.patients[0], facts)})
+    return first([known], _ask_whom(replace(state, stack=("booking.whom",), draft=draft), facts))
 
 
 def explain(state: State, facts: Facts) -> Turn:
@@ -374,11 +395,8 @@ def booked(state: State, event: Booked, facts: Facts) -> Turn:
     says = [Say("booking.already" if event.already else "booking.booked", values)]
     if state.draft.lapsed == visit.slot and not event.already:
         says.insert(0, Say("booking.still_free"))
-    kind = facts.directory.visit_type[visit.slot.visit_type_id]
     if not event.already:
-        if kind.preparation:
-            says.append(Say("booking.preparation", values))
-        says += [*notice_of(visit, facts), Say("booking.can_undo")]
+        says += [*preparation_of(visit, facts), *notice_of(visit, facts), Say("booking.can_undo")]
     happened = () if event.already else (Happened("booked", visit_facts(visit, facts)),)
     # Not an option with digit 1: the same digit sent twice would book and undo.
     choices = () if event.already else (Choice(Say("choice.undo"), undo, kind="change"),)
@@ -390,12 +408,13 @@ def booked(state: State, event: Booked, facts: Facts) -> Turn:
 
 def refused(state: State, event: Refused, facts: Facts) -> Turn:
     """Somebody was faster, or a rule says no: say so, keep what was said, and offer the nearest times."""
-    draft = replace(state.draft, slot=None, hold=None)
+    slot, draft = state.draft.slot, replace(state.draft, slot=None, hold=None)
     state = replace(state, draft=draft)
     happened = Happened("refused", {"code": event.code})
     said = reply(f"refused.{event.code}", {}, (), [happened])
     if event.why is not None:  # not taken by somebody else: the rules have changed since it was offered
-        said = replace(because(event.why, draft.wanted(), facts), happened=(happened,))
+        refused = draft.wanted() if slot is None else replace(draft.wanted(), when=_exactly(slot, facts))
+        said = replace(because(event.why, refused, facts), happened=(happened,))
     if event.code.startswith("too_many"):  # no other time would help
         return Turn(replace(state, stack=()), (replace(said, choices=(PERSON,)),))
     if not event.slots:
@@ -406,6 +425,12 @@ def refused(state: State, event: Refused, facts: Facts) -> Turn:
         "details": in_common(event.slots, draft.wanted(), draft, facts),
     }
     return Turn(replace(state, stack=("booking.time",)), (said, reply("booking.offer", values, choices)))
+
+
+def _exactly(slot: Slot, facts: Facts) -> When:
+    """The wish for this very time."""
+    local = moment(slot, facts).local
+    return When(days=(DayRange(local.date(), local.date() + timedelta(days=1)),), at=local.time())
 
 
 STEPS = (

@@ -7,7 +7,16 @@ from typing import Literal
 from msgspec.structs import replace
 
 from bot.events import Cancel, Cancelled, Facts, FindVisits, LookUpVisit, Refused, TakeBack, Turn, Undone, VisitsFound
-from bot.flows.wording import PERSON, label_of, most_options, notice_of, reply, visit_facts, visit_values
+from bot.flows.wording import (
+    PERSON,
+    label_of,
+    most_options,
+    notice_of,
+    preparation_of,
+    reply,
+    visit_facts,
+    visit_values,
+)
 from bot.messages import CancelVisit, Choice, Happened, MoveVisit, Reply, Say, ShowVisit, Span, Undo
 from bot.state import Draft, State, Step
 from bot.understanding.meaning import Meaning
@@ -54,8 +63,9 @@ def found(state: State, event: VisitsFound, facts: Facts) -> Turn:
     if event.purpose == "cancel" and event.as_described and len(visits) == 1:
         return Turn(without_question(state), request=Cancel(visits[0].id, visits[0].sequence))
     if event.purpose == "show":
-        lines = tuple(Say("visits.line", visit_values(visit, facts)) for visit in visits)
-        says = (Say("visits.upcoming", {"count": len(visits)}), *lines)
+        lines = [Say("visits.line", visit_values(visit, facts)) for visit in visits]
+        more = _to_know(visits[0], facts) if len(visits) == 1 else ()
+        says = (Say("visits.upcoming", {"count": len(visits)}), *lines, *more)
         return Turn(state, (Reply(says, tuple(_to_change(visits, facts)[: most_options(state, facts)])),))
     label = label_of("choice.cancel_visit", visits)
     options = [Choice(Say(label, visit_values(v, facts)), CancelVisit(v.id, v.sequence)) for v in visits]
@@ -83,6 +93,11 @@ def changes(visit: Visit, facts: Facts) -> list[Choice]:
     ]
 
 
+def _to_know(visit: Visit, facts: Facts) -> tuple[Say, ...]:
+    """What to bring, and until when it can be changed."""
+    return (*preparation_of(visit, facts), *notice_of(visit, facts))
+
+
 def look_at(state: State, chosen: ShowVisit) -> Turn:
     """One visit of several, to change it perhaps."""
     return Turn(state, request=LookUpVisit("show", chosen.visit))
@@ -90,7 +105,7 @@ def look_at(state: State, chosen: ShowVisit) -> Turn:
 
 def shown(state: State, visit: Visit, facts: Facts) -> Turn:
     """Where a visit stands, and what can be done with it."""
-    says = (Say("visits.line", visit_values(visit, facts)), *notice_of(visit, facts))
+    says = (Say("visits.line", visit_values(visit, facts)), *_to_know(visit, facts))
     return Turn(state, (Reply(says, tuple(changes(visit, facts))),))
 
 
@@ -136,7 +151,7 @@ def refused(state: State, event: Refused, facts: Facts) -> Turn:
     visit, code = event.visit, event.code
     happened = Happened("refused", {"code": code})
     rested = replace(state, undoable=None)
-    if state.draft.moving is not None:  # its new time is no longer the question
+    if state.draft.moving is not None or state.step is None:  # what should take its place is no longer the question
         rested = replace(rested, stack=(), draft=Draft())
     if visit is None:
         return Turn(rested, (reply(f"refused.{code}", {}, (), [happened]),))

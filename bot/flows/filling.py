@@ -9,7 +9,7 @@ from bot.events import Facts
 from bot.flows.wording import moment
 from bot.state import Draft, State
 from bot.understanding.meaning import Meaning
-from core.scheduling.wishes import DayRange, Slot, When
+from core.scheduling.wishes import DayRange, Slot, TimeRange, When
 
 OLDEST = 120  # years; a birth date before that is a slip of the pen
 
@@ -17,13 +17,15 @@ OLDEST = 120  # years; a birth date before that is a slip of the pen
 def take_in(state: State, meaning: Meaning, facts: Facts) -> State:
     """Add to the draft whatever a message says about the visit, beyond the question or without one."""
     draft = state.draft
-    if meaning.same and state.last is not None:
+    if state.last is not None and (meaning.same or _one_more(draft, meaning)):
         draft = _as_before(draft, state.last, facts)
     if meaning.practitioners or meaning.visit_types or _offered(meaning, facts):
         draft = _what(draft, meaning, facts)
+    if meaning.not_practitioners and not meaning.practitioners:
+        draft = _anybody_but(draft, (*draft.not_practitioners, *meaning.not_practitioners), facts)
     if meaning.locations:
         draft = replace(draft, location=meaning.locations[0])
-    draft = _particular(draft, meaning)
+    draft = _in_mode(_particular(draft, meaning), meaning, facts)
     if meaning.when is not None:
         draft = wished(draft, meaning.when)
     if meaning.readings:
@@ -37,6 +39,13 @@ def take_in(state: State, meaning: Meaning, facts: Facts) -> State:
     return replace(state, draft=draft)
 
 
+def _one_more(draft: Draft, meaning: Meaning) -> bool:
+    """ "I also need one for Nina": the same as was booked last, where nothing else is said of what it is."""
+    says_who = bool(meaning.patients or meaning.someone_else or meaning.myself)
+    says_what = meaning.practitioners or meaning.specialties or meaning.visit_types or draft.says_what
+    return "also" in meaning.intents and says_who and not says_what
+
+
 def _particular(draft: Draft, meaning: Meaning) -> Draft:
     """What matters about the doctor, beside the name and the specialty."""
     return replace(
@@ -48,6 +57,17 @@ def _particular(draft: Draft, meaning: Meaning) -> Draft:
     )
 
 
+def _in_mode(draft: Draft, meaning: Meaning, facts: Facts) -> Draft:
+    """ "In person rather", after a video visit was asked for: another kind of visit for the same."""
+    kind = facts.directory.visit_type.get(draft.visit_type or 0)
+    if meaning.mode is None or kind is None or kind.mode == meaning.mode:
+        return draft
+    if not any(each.mode == meaning.mode and each.specialty == kind.specialty for each in facts.directory.visit_types):
+        return draft
+    specialty = draft.specialty if draft.practitioner is not None else draft.specialty or kind.specialty
+    return replace(draft, visit_type=None, specialty=specialty)
+
+
 def tells(meaning: Meaning) -> bool:
     """Whether a message asks for a visit, or says anything that one could use."""
     return "book" in meaning.intents or describes(meaning)
@@ -57,6 +77,7 @@ def describes(meaning: Meaning) -> bool:
     """Whether a message says whom to see, when, or who comes."""
     return bool(
         meaning.practitioners
+        or meaning.not_practitioners
         or meaning.specialties
         or meaning.visit_types
         or meaning.locations
@@ -71,6 +92,13 @@ def describes(meaning: Meaning) -> bool:
         or meaning.myself
         or meaning.same
         or meaning.name
+    )
+
+
+def says_who(meaning: Meaning) -> bool:
+    """Whether a message says whom to see, or who comes."""
+    return bool(
+        meaning.practitioners or meaning.specialties or meaning.visit_types or meaning.patients or meaning.someone_else
     )
 
 
@@ -89,6 +117,7 @@ def _what(draft: Draft, meaning: Meaning, facts: Facts) -> Draft:
             draft,
             practitioner=practitioner,
             practitioners=(),
+            not_practitioners=(),
             specialty=None,
             visit_type=wanted if wanted in kinds else None,
         )
@@ -99,6 +128,29 @@ def _what(draft: Draft, meaning: Meaning, facts: Facts) -> Draft:
     if specialty is None and doctor is not None and visit_type in doctor.visit_types:
         return replace(draft, visit_type=visit_type)  # "a cleaning", said after "with Dr Lee"
     return replace(draft, practitioner=None, practitioners=(), specialty=specialty, visit_type=visit_type)
+
+
+def _anybody_but(draft: Draft, refused: tuple[int, ...], facts: Facts) -> Draft:
+    """Whom else one could see for the same; with nobody else, whom to see is open again."""
+    who = facts.directory.practitioner
+    specialties = {draft.specialty} if draft.specialty else {code for id in refused for code in who[id].specialties}
+    others = tuple(
+        each.id
+        for each in facts.directory.practitioners
+        if specialties & set(each.specialties) and each.id not in refused
+    )
+    draft = replace(
+        draft,
+        practitioner=None,
+        practitioners=(),
+        not_practitioners=refused,
+        specialty=None,
+        visit_type=None,
+        after=None,
+    )
+    if len(others) == 1:
+        return replace(draft, practitioner=others[0])
+    return replace(draft, practitioners=others)
 
 
 def _as_before(draft: Draft, last: Slot, facts: Facts) -> Draft:
@@ -154,11 +206,11 @@ def _whom(draft: Draft, meaning: Meaning, facts: Facts) -> Draft:
     if not meaning.someone_else and not meaning.myself:
         return draft
     others = [id for id, _ in facts.patients if id != facts.owner]
-    if meaning.myself or not others or " " in (meaning.name or ""):
+    if meaning.myself or not others or meaning.name:
         return is_for(draft, None, dependent=not meaning.myself)
     if len(others) == 1 and draft.whom is None:
         return is_for(draft, others[0], dependent=True)
-    return replace(draft, whom=None, patient=None, dependent=True)
+    return replace(draft, whom=None, patient=None, dependent=True, name=None, birth_date=None)
 
 
 def is_for(draft: Draft, patient: int | None, *, dependent: bool) -> Draft:
@@ -197,6 +249,24 @@ def wished(draft: Draft, when: When) -> Draft:
     return replace(draft, when=combined(draft.when, when), readings=(), after=None)
 
 
+def earlier(draft: Draft) -> Draft | None:
+    """The wish for something before what is on offer: of that day, or on a day before; None where nothing can be before it."""
+    when = draft.when or When()
+    if draft.after is not None:
+        return replace(draft, after=None, slot=None, hold=None)
+    until = when.at or next((times.start for times in when.times if times.start), None)
+    first_day = next((days.start for days in when.days if days.start), None)
+    if until is not None:
+        when = replace(when, at=None, times=(TimeRange(None, until),), otherwise=None)
+    elif first_day is not None:
+        when = replace(when, days=(DayRange(None, first_day),), otherwise=None)
+    elif when.weekdays:
+        when = replace(when, weekdays=(), otherwise=None)
+    else:
+        return None
+    return replace(draft, when=when, slot=None, hold=None)
+
+
 def combined(old: When | None, new: When) -> When:
     """A wish made more precise: days replace days, times replace times, the rest stays."""
     if old is None or new.first_available:
@@ -208,12 +278,23 @@ def combined(old: When | None, new: When) -> When:
     return When(
         days=new.days if has_day else old.days,
         weekdays=new.weekdays if has_day else old.weekdays,
-        times=new.times if has_time else old.times,
+        times=_both(old.times, new.times) if has_time else old.times,
         at=new.at if has_time else old.at,
         not_days=new.not_days or (() if has_day else old.not_days),
         not_weekdays=new.not_weekdays or (() if has_day else old.not_weekdays),
         otherwise=new.otherwise,
     )
+
+
+def _both(old: tuple[TimeRange, ...], new: tuple[TimeRange, ...]) -> tuple[TimeRange, ...]:
+    """ "Before 11", after "after 10": between the two. Otherwise the new times replace the old ones."""
+    if len(old) != 1 or len(new) != 1:
+        return new
+    starts = [times.start for times in (old[0], new[0]) if times.start and not times.end]
+    ends = [times.end for times in (old[0], new[0]) if times.end and not times.start]
+    if len(starts) != 1 or len(ends) != 1 or starts[0] >= ends[0]:
+        return new
+    return (TimeRange(starts[0], ends[0]),)
 
 
 def agrees(when: When, reading: When) -> bool:

@@ -77,6 +77,12 @@ def notice_of(visit: Visit, facts: Facts) -> tuple[Say, ...]:
     return (Say("changing.notice", {"notice": _span(notice)}),) if notice else ()
 
 
+def preparation_of(visit: Visit, facts: Facts) -> tuple[Say, ...]:
+    """What to bring, where the clinic says."""
+    preparation = facts.directory.visit_type[visit.slot.visit_type_id].preparation
+    return (Say("booking.preparation", {"preparation": preparation}),) if preparation else ()
+
+
 def because(why: Why, wanted: Wanted, facts: Facts) -> Reply:
     """Why a wish cannot be met, of one practitioner or of all who were meant."""
     directory = facts.directory

@@ -10,8 +10,8 @@ from datetime import datetime
 
 from msgspec import structs
 
-from bot.understanding import dates, identity, intents, names
-from bot.understanding.clauses import clauses, halves, without_refused
+from bot.understanding import dates, identity, intents, names, shifts
+from bot.understanding.clauses import clauses, halves, without
 from bot.understanding.grammar import Scene
 from bot.understanding.lexicon import Lexicon, load
 from bot.understanding.meaning import Context, Meaning, When
@@ -58,20 +58,29 @@ def understand(text: str, context: Context) -> Meaning:
     said = clean(text)
     heard = plain(said)
     scene = Scene(context.reference, context.opens, context.closes, context.region in identity.MONTH_FIRST)
-    times = dates.read(said, lexicon, scene, calendar=context.asked != "birth_date")
+    wished = without(said, lexicon.denied)
+    times = dates.read(wished, lexicon, scene, calendar=context.asked != "birth_date")
     wanted, answer = intents.intents(heard, lexicon), intents.answer(heard, lexicon)
-    parted = _parted(said, lexicon, scene) if "move" in wanted else None
+    moves = bool({"move", "move_it"} & set(wanted))
+    parted = _parted(said, lexicon, scene) if moves else None
+    by_how_much = shifts.shift(heard, lexicon) if moves else None
 
     def says_else(name: str) -> bool:
         """ "Skip" and "No way" are answers; "Si Nguyen" is a name."""
         return bool(wanted) or (answer is not None and not (" " in name and name.istitle()))
 
-    writer = identity.read(said, lexicon, times.dates, context.asked, context.region, scene.today, says_else=says_else)
+    spoken = _without_writer(said, lexicon, context)
+    writer = identity.read(
+        spoken, lexicon, times.dates, context.asked, context.region, scene.today, says_else=says_else
+    )
     if writer.birth_date:
-        times = dates.read(said, lexicon, scene, calendar=False)
-    wish = parted[1] if parted else _in_order(said, lexicon, scene) or times
-    meant = without_refused(said, lexicon)
+        times = dates.read(wished, lexicon, scene, calendar=False)
+    wish = parted[1] if parted else _in_order(wished, lexicon, scene) or times
+    meant = without(without(spoken, identity.EMAIL), lexicon.refused)  # "leo@example.com" is nobody's name
     named = names.find(meant, lexicon, context, {start for start, _ in times.spans})
+    # Where nobody is known yet, "for Ana Lima" may well be the writer.
+    is_strange = named.stranger is not None and bool(context.patients)
+    refused, refuses_writer = _refused(said, lexicon, context)
     return Meaning(
         text=said,
         emergency=emergency,
@@ -80,6 +89,7 @@ def understand(text: str, context: Context) -> Meaning:
         number=intents.number(heard, lexicon),
         ordinal=intents.ordinal(heard, lexicon),
         practitioners=named.practitioners,
+        not_practitioners=refused.practitioners,
         unknown_practitioner=named.unknown_practitioner,
         specialties=named.specialties,
         visit_types=named.visit_types,
@@ -89,11 +99,14 @@ def understand(text: str, context: Context) -> Meaning:
         mode=next((mode for mode, phrases in lexicon.modes.items() if phrases.within(heard)), None),
         best_rated=_says(heard, lexicon, "best_rated"),
         patients=named.patients,
-        someone_else=not named.patients and (named.stranger is not None or _says(heard, lexicon, "someone_else")),
+        someone_else=not named.patients and (is_strange or _says(heard, lexicon, "someone_else")),
         myself=_says(plain(meant), lexicon, "myself") or lexicon.people_phrases["myself_alone"].whole(heard),
+        refuses=bool(refused.patients or refused.practitioners) or refuses_writer,
         same=_says(heard, lexicon, "same"),
-        when=None if emergency and wish.when == _NOW else wish.when,
+        # "Half an hour later" than the visit, not than now.
+        when=None if by_how_much or (emergency and wish.when == _NOW) else wish.when,
         readings=wish.readings,
+        shift=by_how_much,
         moves_from=parted and _meant(parted[0]),
         impossible_date=times.impossible,
         past_date=times.past,
@@ -136,6 +149,23 @@ def _has_day_and_time(when: When | None) -> bool:
 
 def _meant(times: dates.Times) -> tuple[When, ...]:
     return times.readings if times.when is None else (times.when,)
+
+
+def _without_writer(said: str, lexicon: Lexicon, context: Context) -> str:
+    """ "This is Maria, I need a dentist for Leo": `said` without its writer, where somebody else is to come."""
+    others = without(said, lexicon.introduced)
+    if others == said or _says(plain(said), lexicon, "myself"):
+        return said
+    means_others = _says(plain(others), lexicon, "someone_else") or names.find(others, lexicon, context, set()).patients
+    return others if means_others else said
+
+
+def _refused(said: str, lexicon: Lexicon, context: Context) -> tuple[names.Names, bool]:
+    """Who is named and not meant, and whether it is the writer."""
+    refused = " . ".join(found[0] for found in lexicon.refused.finditer(said))
+    if not refused:
+        return names.Names(), False
+    return names.find(refused, lexicon, context, set()), _says(plain(refused), lexicon, "myself")
 
 
 def _says(words: str, lexicon: Lexicon, what: str) -> bool:

@@ -44,6 +44,6 @@ def _wants(part: str, lexicon: Lexicon) -> set[str]:
     return set(intents.intents(plain(part), lexicon))
 
 
-def without_refused(said: str, lexicon: Lexicon) -> str:
-    """`said` without whom it refuses ("not the dentist, the skin doctor"), every other character at its place."""
-    return re.sub(lexicon.refused, lambda refused: " " * len(refused[0]), said)
+def without(said: str, pattern: re.Pattern[str]) -> str:
+    """`said` without what the pattern finds ("not the dentist, the skin doctor"), every other character at its place."""
+    return pattern.sub(lambda found: " " * len(found[0]), said)

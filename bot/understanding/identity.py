@@ -15,7 +15,7 @@ from bot.understanding.text import plain
 
 MONTH_FIRST = frozenset({"US", "PH", "PR", "GU", "VI", "FM", "MH", "PW"})
 
-_EMAIL = re.compile(r"(?<![\w.+-])[\w.+%'-]{1,64}@[^\W_][\w-]{0,62}(?:\.[\w-]{1,63}){1,6}(?<![-_.])")
+EMAIL = re.compile(r"(?<![\w.+-])[\w.+%'-]{1,64}@[^\W_][\w-]{0,62}(?:\.[\w-]{1,63}){1,6}(?<![-_.])")
 _NAME_WORD = re.compile(r"[^\W\d_][^\s\d,;:!?()\[\]<>@/\\|\"=*#%&_+]*")
 _PLAIN_WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
 _NUMBERS = re.compile(r"\d+")
@@ -47,7 +47,7 @@ def read(
 
     `says_else` tells a whole message that has another meaning ("Skip") from a name.
     """
-    email = _EMAIL.search(text)
+    email = EMAIL.search(text)
     born, rest = _birth_date(text, lexicon, dates, asked, region, today)
     if email:
         rest = rest.replace(email[0], " , ")

@@ -1,6 +1,6 @@
 """What a message means, as data: the same for every channel and every flow."""
 
-from datetime import date, datetime, time
+from datetime import date, datetime, time, timedelta
 from typing import Literal
 
 import msgspec
@@ -16,16 +16,22 @@ Intent = Literal[
     "stop",  # "never mind": of what is being talked about, never of a visit
     "cancel_visit",  # "cancel my appointment"
     "move",  # "reschedule my appointment"
+    "move_it",  # "move it to Friday": of what is being booked or was just booked, otherwise a visit
     "instead",  # "make it 4": of what is being booked or was just booked
     "visits",  # "when is my appointment?"
     "undo",
     "more",  # "other times", "something later"
+    "earlier",  # than what is on offer, or than a visit that is booked
+    "other_doctor",  # than those on offer
+    "in_place",  # "Dr Lee instead": in the place of what is talked about
+    "also",  # beside what is booked already, not in its place
     "other_day",
     "repeat",  # "what did you say?"
     "help",
     "hours",
     "address",
     "price",
+    "policy",  # "until when can I cancel?"
     "insurance",  # "do you take Aetna?"
     "language",  # "does Dr Lee speak Spanish?"
     "doctor",  # "tell me about Dr Lee"
@@ -63,6 +69,7 @@ class Meaning(msgspec.Struct, frozen=True):
     number: int | None = None  # a bare "2", "2.", "#2", "2 please", "two": an answer to numbered choices
     ordinal: int | None = None  # "the second one" is 2, "the last" is -1
     practitioners: tuple[int, ...] = ()  # ids; more than one when the name fits several
+    not_practitioners: tuple[int, ...] = ()  # "not Dr Lee", whoever else
     unknown_practitioner: str | None = None  # "Dr Nobody" where the directory has none
     specialties: tuple[str, ...] = ()  # codes
     visit_types: tuple[int, ...] = ()  # ids
@@ -74,12 +81,14 @@ class Meaning(msgspec.Struct, frozen=True):
     patients: tuple[int, ...] = ()  # ids of people known at this address, by first name
     someone_else: bool = False  # "for my son", nobody named
     myself: bool = False  # "for me"
+    refuses: bool = False  # "Nina, not Leo": somebody is named who is not meant
     same: bool = False  # "the same for Nina"
     when: When | None = None
     # Where a time has two readings ("3/4", "at 8"): both, and `when` is None. The dialog asks.
     readings: tuple[When, ...] = ()
     # "Move my Tuesday visit to Friday": the time that the visit has now; None where nothing tells the two apart.
     moves_from: tuple[When, ...] | None = None
+    shift: timedelta | None = None  # "half an hour later", of a visit that is to move
     impossible_date: str | None = None  # "30 February", as written
     past_date: str | None = None  # a day that is over, as written
     name: str | None = None  # "my name is Ana Lima", or any plausible name where a name was asked

@@ -4,8 +4,8 @@ import re
 import weakref
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from itertools import pairwise
-from typing import Generic, TypeVar
+from itertools import pairwise, takewhile
+from typing import Any, Generic, TypeVar
 
 from rapidfuzz import fuzz, process
 from rapidfuzz.distance import OSA
@@ -111,6 +111,20 @@ class Matcher:
                 for word in {plain(name).replace(" ", ""), *plain(name).split()} - skipped:
                     index.setdefault(word, set()).add(practitioner.id)
 
+    def knows(self, word: str) -> bool:
+        """Whether a word begins, or is, the name of something or somebody of the clinic."""
+        vocabularies: tuple[Vocabulary[Any], ...] = (
+            self.specialties,
+            self.visit_types,
+            self.locations,
+            self.insurances,
+        )
+        return (
+            word in self.family
+            or word in self.given
+            or any(word in phrase.split() for vocabulary in vocabularies for phrase in vocabulary.phrases)
+        )
+
     def people(self, words: list[str], *, guess: bool) -> frozenset[int]:
         """Who of the directory is called like `words`; the fewest that all of them fit. `guess` allows a typo."""
         fitting: set[int] = set()
@@ -152,7 +166,9 @@ def find(text: str, lexicon: Lexicon, context: Context, taken: set[int]) -> Name
     words = plain(text).split()
     people, unknown, spans = _practitioners(text, lexicon, match, taken)
     family = {plain(text[start:end]) for start, end in spans}
-    patients, stranger = _patients(text, lexicon, context, family)
+    patients, stranger = _patients(text, lexicon, context, match, family)
+    if not patients and stranger is None:
+        stranger = _for_whom(text, lexicon, match, {start for start, _ in spans} | taken)
     return Names(
         practitioners=tuple(sorted(people)),
         unknown_practitioner=unknown,
@@ -226,7 +242,7 @@ def _name_at(
 
 
 def _patients(
-    text: str, lexicon: Lexicon, context: Context, practitioners: set[str]
+    text: str, lexicon: Lexicon, context: Context, match: Matcher, practitioners: set[str]
 ) -> tuple[tuple[int, ...], str | None]:
     """Who of those known here is named, everybody of one first name where nothing tells them apart; and who is not known."""
     words = list(_WORD.finditer(text))
@@ -238,6 +254,9 @@ def _patients(
         word = _alike(first, said.keys(), guess=context.asked_whom)
         if word is None or word in taken or (word != first and word in lexicon.ordinary):
             continue
+        before = next((earlier for earlier, later in pairwise(words) if later is said[word]), None)
+        if before and _is_last_name(before[0], lexicon) and _begins_a_name(plain(before[0]), lexicon, context, match):
+            continue  # "Sofia Maria Costa" is not our Maria
         if word not in lexicon.ordinary or said[word][0][0].isupper():
             named.setdefault(word, []).append((patient, more))
     known: list[int] = []
@@ -256,6 +275,30 @@ def _patients(
         else:
             known += told or [patient for patient, _ in namesakes]
     return tuple(known), stranger
+
+
+def _for_whom(text: str, lexicon: Lexicon, match: Matcher, taken: set[int]) -> str | None:
+    """ "For Sofia": a word that we do not know, with a capital letter in a text that does not begin every word with one."""
+    words = list(_WORD.finditer(text))
+    for before, word in pairwise(words):
+        name = plain(word[0].removesuffix("'s"))
+        is_cue = before[0] in lexicon.people["for"] and word.start() - before.end() == 1
+        if not is_cue or word.start() in taken or not _is_last_name(word[0], lexicon) or match.knows(name):
+            continue
+        whole = [word]
+        whole += takewhile(
+            lambda more: more[0][0].isupper() and text[more.start() - 1] == " ", words[words.index(word) + 1 :]
+        )
+        return text[word.start() : whole[-1].end()].removesuffix("'s")
+    return None
+
+
+def _begins_a_name(word: str, lexicon: Lexicon, context: Context, match: Matcher) -> bool:
+    """Whether a word with a capital letter may be the first name of somebody whom we do not know."""
+    known = {part for _, name in context.patients for part in plain(name).split()}
+    return not (
+        word in known or word in lexicon.people["honorific"] or word in lexicon.people["title"] or match.knows(word)
+    )
 
 
 def _told_apart(namesakes: list[tuple[int, list[str]]], after: str, spoken: list[str]) -> list[int]:

@@ -47,11 +47,12 @@ from bot.messages import (
     ShowVisit,
     Undo,
     Want,
+    by_digit,
 )
 from bot.state import Draft, State
 from core.scheduling.wishes import Wanted
-from tests.bot.desk import CHANGED, CODES, FAMILY, GUEST, NOON, ONE, SLOTS, VISITS, Desk
-from tests.bot.understanding.clinic import days, heard, heard_all
+from tests.bot.desk import CHANGED, CODES, FAMILY, GUEST, NOON, ONE, SLOTS, TODAY, VISITS, Desk
+from tests.bot.understanding.clinic import CLINIC, days, heard, heard_all
 
 SKIN = Draft(specialty="dermatology")
 CHOSEN = Draft(practitioner=1, visit_type=1, whom="new", slot=SLOTS[0], hold=5)
@@ -80,6 +81,7 @@ OPEN = {
     "after a booking": State(undoable=Undo("booking", 3), last=SLOTS[0]),
     "misunderstood twice": State(stack=("booking.time",), draft=SKIN, misses=2),
     "a hold that has run out": State(stack=("booking.birth_date",), draft=replace(CHOSEN, hold=None, lapsed=SLOTS[0], name="Ana Lima")),
+    "undone for another": State(draft=replace(CHOSEN, whom="known", patient=8), undoable=Undo("booking", 3)),
     "something for later": State(stack=("changing.which",), later=(heard("give me something next week"), heard("the same for Mia"))),
     "what was said is lost": states.LOST,
 }  # fmt: skip
@@ -92,9 +94,11 @@ WORDS = (
     "Dr Smith", "Dr Nobody", "skin doctor", "kidney doctor", "a cleaning", "main street", "tomorrow", "next Friday",
     "3/4", "at 9:20", "after 3", "not Monday", "first available", "30 February", "yesterday", "Leo", "for my son",
     "for me", "the same for Mia", "Ana Lima", "Ana Lima, born 3 May 1990", "3 May 1990", "3 May 2090", "3 May 1902",
-    "what did you say?", "skip", "not Dr Lee, the skin doctor", "for me and Leo", "for Leo and Mia", "my son Leo Costa, born 5 May 2016",
+    "what did you say?", "skip", "not Dr Lee", "another doctor", "thanks, see you tomorrow", "actually I need a skin doctor on Friday", "which doctors do you have?", "can I still cancel?", "what should I bring?", "not Dr Lee, the skin doctor", "for me and Leo", "for Leo and Mia", "my son Leo Costa, born 5 May 2016",
     "cancel Tuesday and give me something next week", "where are you and when are you open?", "book a dentist and cancel my visit",
     "my visits, and cancel the one with Dr Lee", "the dentist on Tuesday and the skin doctor on Friday", "for me and my son", "book the skin doctor and what does it cost?",
+    "earlier", "can I come earlier?", "move it to Friday", "can we move it?", "move it half an hour later", "cancel that, Thursday instead", "Mia, not Leo", "no, for Mia", "not for me, for Leo", "no, Thursday", "move Leo to Friday", "cancel Leo",
+    "Leo Costa", "for Zoe", "This is Ana, for my son", "in person", "do you take Aetna and can I see Dr Lee tomorrow?", "leo@example.com",
     "ana@example.com", "+1 207 555 0100", "", "😀", "blah", "I have chest pain", "chest pain, can I see Dr Lee tomorrow?",
 )  # fmt: skip
 
@@ -120,7 +124,7 @@ STRAY: tuple[Event, ...] = (
 ASKED = {"booking.name": "name", "booking.birth_date": "birth_date", "booking.contact": "contact"}
 QUESTIONS = {
     "booking.what", "booking.what_then", "booking.which_practitioner", "booking.which_reading", "booking.whom",
-    "booking.offer", "booking.offer_nearest", "booking.nearest", "booking.nearest_later", "booking.none_else", "booking.none", "booking.none_later", "booking.which_day", "booking.name",
+    "booking.offer", "booking.offer_nearest", "booking.nearest", "booking.nearest_later", "booking.beside_last", "booking.which_of_several", "booking.none_else", "booking.none", "booking.none_later", "booking.which_day", "booking.name",
     "booking.birth_date", "booking.contact", "changing.which", "moving.which",
 }  # fmt: skip
 
@@ -333,6 +337,13 @@ def test_each_of_several_has_a_visit_in_turn() -> None:
         assert state.draft.patient == patient
         state, replies = desk.converse(state, Chose(next(c.action for c in replies[-1].choices)))
     assert (state.step, state.later) == (None, ())
+
+
+def test_everybody_of_a_large_family_can_be_chosen_by_a_digit() -> None:
+    family = Facts(CLINIC, TODAY, ((6, "Ana"), (7, "Leo"), (8, "Mia"), (9, "Zoe"), (10, "Tom")), owner=6)
+    _, replies = Desk(family).converse(State(), said("the dentist", State(), facts=family))
+    chosen = {digit: choice.action for digit, choice in by_digit(replies[-1].choices).items()}
+    assert chosen == {digit: ForPatient(id) for digit, id in enumerate((6, 7, 8, 9, 10), 1)} | {9: ForPatient(None)}
 
 
 def test_the_name_of_one_never_becomes_the_name_of_another() -> None:

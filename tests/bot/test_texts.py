@@ -16,7 +16,7 @@ from babel.messages.pofile import read_po
 
 from bot import flows, texts
 from bot.flows import wording
-from bot.messages import Day, Language, Moment, Parts, Say, Span, Value, Wish
+from bot.messages import Day, Language, Moment, Parts, Price, Say, Span, Value, Wish
 from bot.state import Step
 from bot.understanding.meaning import Asked, Meaning
 from core import errors
@@ -64,10 +64,10 @@ SAMPLES: dict[str, Value] = {
     "where": Say("where.place", {"place": "Old Port", "address": "12 Commercial Street"}),
     "details": Parts((Say("part.visit_type", {"visit_type": "Cleaning"}), Say("part.patient", {"patient": "Ben"}))),
     "preparation": "Please bring the vaccination record.", "when": TUESDAY, "until": TUESDAY, "wish": Wish(days("17")),
-    "day": Day(date(2026, 3, 10)), "example": Day(date(1990, 5, 3)), "date": "30 February", "number": 7, "was": TUESDAY, "notice": Span(1440), "text": "Good day", "horizon": Span(129_600), "insurance": "Aetna", "mode": Say("mode.video"), "language": Language(("es",)), "languages": Language(("en", "es")), "insurances": "Aetna, Cigna", "doctors": "Dr Lee, Dr Kim", "specialties": "Dentistry", "about": "Teeth without fear.", "rating": "4.8",
+    "day": Day(date(2026, 3, 10)), "example": Day(date(1990, 5, 3)), "date": "30 February", "number": 7, "was": TUESDAY, "notice": Span(1440), "kinds": "Cleaning, Eye exam", "price": Price(11000, "USD"), "prices": Parts((Say("price.line", {"visit_type": "Cleaning", "price": Price(11000, "USD")}),)), "text": "Good day", "horizon": Span(129_600), "insurance": "Aetna", "mode": Say("mode.video"), "language": Language(("es",)), "languages": Language(("en", "es")), "insurances": "Aetna, Cigna", "doctors": "Dr Lee, Dr Kim", "specialties": "Dentistry", "about": "Teeth without fear.", "rating": "4.8",
 }  # fmt: skip
 # What pieces of a date are made of; worded by `bot.texts` itself.
-PIECES = {"format": {"day": "Monday", "time": "9:00", "start": "9:00", "end": "10:00"}}
+PIECES = {"format": {"day": "Monday", "time": "9:00", "start": "9:00", "end": "10:00", "days": "on Monday"}}
 
 
 def catalog(language: str) -> Catalog:
@@ -198,6 +198,11 @@ WORDED: list[tuple[Value, str, str]] = [
     (TUESDAY, "time", "3:20 PM"),
     (Moment(TUESDAY.local, "Europe/Lisbon"), "", "Tuesday, March 10 at 3:20 PM (Europe/Lisbon)"),
     (Day(date(1990, 5, 3)), "long", "May 3, 1990"),
+    (Span(24 * 60), "", "1 day"),
+    (Span(36 * 60), "", "36 hours"),
+    (Span(90), "", "90 minutes"),
+    (Span(90 * 24 * 60), "", "3 months"),
+    (Price(11000, "USD"), "", "$110.00"),
     (Wish(days("17")), "on", "on Tuesday, March 17"),
     (Wish(days("17", "18")), "on", "on Tuesday, March 17 or on Wednesday, March 18"),
     (Wish(days("16..23")), "on", "from Monday, March 16 to Sunday, March 22"),
@@ -210,6 +215,12 @@ WORDED: list[tuple[Value, str, str]] = [
     (wish(times=(TimeRange(time(14), time(16)),)), "", "between 2:00 PM and 4:00 PM"),
     (wish(days=(DayRange(date(2026, 3, 17), date(2026, 3, 18)),), at=time(9)), "on", "on Tuesday, March 17 at 9:00 AM"),
     (wish(first_available=True), "", "then"),
+    (
+        wish(days=(DayRange(date(2026, 3, 16), date(2026, 3, 23)),), not_weekdays=(2,)),
+        "on",
+        "from Monday, March 16 to Sunday, March 22 but not on Wednesday",
+    ),
+    (wish(not_days=(DayRange(date(2026, 3, 17), date(2026, 3, 18)),)), "", "but not on Tuesday, March 17"),
 ]
 
 

@@ -45,8 +45,12 @@ class Lexicon:
     modes: dict[Literal["in_person", "video"], Phrases]
     joints: re.Pattern[str]  # between two wishes of one message
     refused: re.Pattern[str]  # whom somebody does not mean, with the word that says so
+    denied: re.Pattern[str]  # "no," before another wish: an answer, and not what is not wished for
+    introduced: re.Pattern[str]  # who writes, which need not be who comes
     next_best: re.Pattern[str]  # what stands between a wish and the next best one
     alternative: re.Pattern[str]
+    units: dict[str, str]  # the words for lengths of time, and what they mean
+    shift: dict[str, frozenset[str]]  # by how much a visit shall move
     target: re.Pattern[str]  # what stands before the time to which a visit shall move
 
     @cached_property
@@ -109,9 +113,15 @@ def load(language: str) -> Lexicon:
             for code, names in data["speaks"]["languages"].items()
         },
         modes={"video": Phrases(data["modes"]["video"]), "in_person": Phrases(data["modes"]["in_person"])},
+        denied=re.compile(rf"(?i)\A\W*(?:{_either(data['time']['mark']['no'])})(?=\s*[,.;:!])"),
+        introduced=re.compile(
+            rf"(?i)\b(?:{_either(data['people']['introduction'])})\s+\w[\w'-]*|\b\w[\w'-]*\s+(?:{_either(data['people']['here'])})\b"
+        ),
         next_best=_any_of(data["wishes"]["else"]),
         alternative=_any_of(data["wishes"]["plain"]),
         target=_any_of(data["moving"]["to"]),
+        units={word: unit for unit, words in data["time"]["unit"].items() for word in words},
+        shift={name: frozenset(data["moving"][name]) for name in ("later", "earlier", "one", "half")},
     )
 
 

@@ -70,6 +70,8 @@ CLEAR: list[tuple[str, dict[str, Any]]] = [
     ("weekday evenings", {"weekdays": (0, 1, 2, 3, 4), "times": ["17:00-"]}),
     ("on Mondays", {"weekdays": (0,)}),
     ("not Monday", {"not_weekdays": (0,)}),
+    ("no, the morning", {"times": ["-12:00"]}),
+    ("no mornings", {"times": ["12:00-"]}),
     ("any day but Friday", {"not_weekdays": (4,)}),
     ("next week but not Monday or Tuesday", {"days": ["16..23"], "not_weekdays": (0, 1)}),
     ("can't do tomorrow", {"not_days": ["13"]}),

@@ -1,0 +1,104 @@
+"""Which of the things on offer words choose: by number, by place, by name, or by a plain yes."""
+
+from datetime import datetime
+
+from msgspec.structs import replace
+
+from bot.events import Facts, Said
+from bot.flows import filling
+from bot.flows.wording import moment
+from bot.messages import (
+    Action,
+    CallPerson,
+    CancelVisit,
+    Choice,
+    ForPatient,
+    Mean,
+    MoreTimes,
+    MoveVisit,
+    Pick,
+    Say,
+    ShowVisit,
+    Undo,
+    Want,
+    Wish,
+    by_digit,
+)
+from bot.state import State
+from bot.understanding.meaning import Meaning
+from core.scheduling.wishes import When
+
+
+def still_open(state: State, choices: tuple[Choice, ...]) -> tuple[Choice, ...]:
+    """What words may choose: once a booking was stopped, a "yes" or a digit must not go on with it. A tap still may."""
+    if state.step is not None:
+        return choices
+    return tuple(
+        choice
+        for choice in choices
+        if isinstance(choice.action, ShowVisit | MoveVisit | CancelVisit | Undo | CallPerson)
+    )
+
+
+def meant(said: Said, facts: Facts) -> list[Choice]:
+    """The choices that these words could mean: by number, by place, by name, or by a plain yes."""
+    meaning = said.meaning
+    if meaning.number is not None:
+        by_number = [choice for digit, choice in by_digit(said.choices).items() if digit == meaning.number]
+        return by_number or [choice for choice in said.choices if _is_at_hour(choice.action, meaning.number, facts)]
+    options = [choice for choice in said.choices if choice.kind == "option"]
+    named = [choice for choice in options if _names(choice.action, meaning, facts)]
+    if len(named) == 1:
+        return named
+    placed = _placed(meaning.ordinal, options)
+    if placed is not None:
+        by_date = (
+            [Choice(Say("choice.reading", {"wish": Wish(meaning.when)}), Mean((meaning.when,)))] if meaning.when else []
+        )
+        return [placed] if named else [placed, *by_date]  # "the 3rd": the third time, or the day?
+    if "more" in meaning.intents:
+        return [choice for choice in said.choices if isinstance(choice.action, MoreTimes)]
+    if meaning.answer == "yes" and not filling.describes(meaning):
+        return [choice for choice in options if isinstance(choice.action, Pick | Mean)]
+    return []
+
+
+def _is_at_hour(action: Action, hour: int, facts: Facts) -> bool:
+    """ "8", where nothing has that digit and a time on offer is at eight."""
+    if not isinstance(action, Pick):
+        return False
+    local = moment(action.slot, facts).local
+    return local.minute == 0 and hour in (local.hour, (local.hour - 1) % 12 + 1)
+
+
+def _placed(ordinal: int | None, options: list[Choice]) -> Choice | None:
+    """The option at that place; -1 is the last."""
+    if ordinal is None or not 1 <= abs(ordinal) <= len(options):
+        return None
+    return options[ordinal if ordinal < 0 else ordinal - 1]
+
+
+def _names(action: Action, meaning: Meaning, facts: Facts) -> bool:
+    """Whether a message names what this choice stands for: its time, its person, its doctor."""
+    match action:
+        case Pick(slot) if not filling.says_who(meaning) and meaning.answer != "no":
+            local = moment(slot, facts).local
+            readings = meaning.readings if meaning.when is None else (meaning.when,)
+            return any(_points_at(local, reading) for reading in readings)
+        case ForPatient(patient):
+            return meaning.patients == (patient,) or (patient is None and meaning.someone_else and not meaning.patients)
+        case Want(practitioner, specialty, _):
+            return (practitioner is not None and meaning.practitioners == (practitioner,)) or (
+                specialty is not None
+                and meaning.specialties == (specialty,)
+                and not filling.describes(replace(meaning, specialties=()))
+            )
+        case Mean(readings):
+            return meaning.when is not None and all(filling.agrees(meaning.when, reading) for reading in readings)
+    return False
+
+
+def _points_at(local: datetime, when: When) -> bool:
+    """Whether a wish names this very time, or at least its day."""
+    says_which = when.at is not None or bool(when.days or when.weekdays)
+    return says_which and when.means(local)
