@@ -238,7 +238,8 @@ def _make_clinic(session: Session) -> None:
             [{"practitioner_id": doctor, "insurance_id": insurance_ids[name]} for name in takes],
         )
         session.execute(
-            insert(practitioner_specialties), [{"practitioner_id": doctor, "specialty": code} for code in skills]
+            insert(practitioner_specialties),
+            [{"practitioner_id": doctor, "specialty": code, "rank": rank} for rank, code in enumerate(skills)],
         )
         session.execute(
             insert(practitioner_visit_types),

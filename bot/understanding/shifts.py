@@ -37,4 +37,4 @@ def _amount(before: list[str], lexicon: Lexicon) -> float | None:
         return 0.5
     if last.isdecimal() and len(last) <= 3:
         return int(last)
-    return lexicon.numbered("number").get(last)
+    return lexicon.numbers.get(last)

@@ -135,7 +135,7 @@ _STATEMENTS = {
         """,
     "practitioners": """
         SELECT p.external_id AS id, p.title, p.given_name, p.family_name,
-               ARRAY(SELECT specialty FROM practitioner_specialties WHERE practitioner_id = p.id ORDER BY 1) AS specialties,
+               ARRAY(SELECT specialty FROM practitioner_specialties WHERE practitioner_id = p.id ORDER BY rank, specialty) AS specialties,
                ARRAY(SELECT v.external_id FROM practitioner_visit_types o JOIN visit_types v ON v.id = o.visit_type_id
                      WHERE o.practitioner_id = p.id ORDER BY o.rank, v.id) AS visit_types,
                d.external_id AS department, p.languages,

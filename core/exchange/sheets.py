@@ -116,7 +116,7 @@ def kinds(region: str = "US", today: date = date.max) -> tuple[Kind, ...]:
             Column("title", cells.text, "such as Dr", empty=""),
             _must("given_name", cells.text, ""),
             _must("family_name", cells.text, ""),
-            _must("specialties", cells.specialties, "such as dermatology, separated by |; frontdesk setup --specialties lists them"),
+            _must("specialties", cells.specialties, "such as dermatology, separated by |, the main one first; frontdesk setup --specialties lists them"),
             _must("visit_types", cells.keys, "ids, separated by |; the first is meant when a patient says nothing"),
             Column("department", cells.key, "its id"),
             Column("languages", cells.language, "codes, such as en|es", empty=()),

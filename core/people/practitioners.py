@@ -64,4 +64,5 @@ practitioner_specialties = Table(
     metadata,
     Column("practitioner_id", BigInteger, ForeignKey("practitioners.id"), primary_key=True),
     Column("specialty", Text, ForeignKey("specialties.code"), primary_key=True),
+    Column("rank", SmallInteger, nullable=False, server_default="0"),  # the lowest is what they are known for
 )

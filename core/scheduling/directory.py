@@ -156,7 +156,10 @@ def load(session: Session, language: str = "en") -> Directory:
         return session.execute(statement).all()
 
     words = {row.specialty: tuple(row.words) for row in rows(select(specialty_words).filter_by(language=language))}
-    skills = _grouped((r.practitioner_id, r.specialty) for r in rows(select(practitioner_specialties)))
+    ranked = select(practitioner_specialties).order_by(
+        practitioner_specialties.c.rank, practitioner_specialties.c.specialty
+    )
+    skills = _grouped((r.practitioner_id, r.specialty) for r in rows(ranked))
     offered = _grouped(
         (r.practitioner_id, r.visit_type_id)
         for r in rows(select(practitioner_visit_types).order_by(practitioner_visit_types.c.rank))
