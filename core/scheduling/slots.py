@@ -232,11 +232,14 @@ def _elsewhere(asker: Asker, wanted: Wanted, who: Party) -> tuple[Slot, ...]:
 
 
 def _instead(asker: Asker, wanted: Wanted, who: Party, limit: int) -> tuple[Slot, ...]:
-    """Where a rule keeps the patient from the doctor they named: others of the same kind."""
+    """Where a rule keeps the patient from the doctor they named: others of the same kind; from all: in another way or language."""
     named = asker.directory.practitioner.get(wanted.practitioner or 0)
-    if named is None or not named.specialties:
+    if named is None:
+        wider = replace(wanted, mode=None, language=None)
+    elif named.specialties:
+        wider = replace(wanted, practitioner=None, specialty=named.specialties[0], visit_type=None)
+    else:
         return ()
-    wider = replace(wanted, practitioner=None, specialty=named.specialties[0], visit_type=None)
     open_ = [c for c in matching.candidates(asker.directory, wider) if matching.bar(c, wider, who) is None]
     if not open_:
         return ()
@@ -244,14 +247,14 @@ def _instead(asker: Asker, wanted: Wanted, who: Party, limit: int) -> tuple[Slot
 
 
 def _nearest_to_wish(asker: Asker, open_: list[Candidate], wanted: Wanted, limit: int) -> tuple[Slot, ...]:
-    """The wish cannot be met: the first times from its first day on, or else the first of all."""
+    """The wish cannot be met: the first times from its first day on, or the last ones that are booked yet; or else the first of all."""
     directory = asker.directory
     start, end = _bookable(open_, asker.now)
     first = min((day.start for day in wanted.when.days if day.start), default=None)
     if wanted.after is not None:
         start = max(start, wanted.after + timedelta(minutes=1))
-    if first is not None and start < _midnight(directory, first) < end:
-        start = _midnight(directory, first)
+    if first is not None:
+        start = max(start, min(_midnight(directory, first), end - _LAST_DAYS))
     allowed = When(not_days=wanted.when.not_days, not_weekdays=wanted.when.not_weekdays)
     if start >= end or limit < 1:
         return ()
@@ -262,6 +265,9 @@ def _nearest_to_wish(asker: Asker, open_: list[Candidate], wanted: Wanted, limit
         if len(chosen) == limit:
             break
     return chosen
+
+
+_LAST_DAYS = timedelta(days=7)  # of what may be booked: where one looks for a wish that lies behind it
 
 
 def _start(slot: Slot) -> datetime:

@@ -114,9 +114,13 @@ class TestWhen:
         found = find(practice, practitioner=practice.lee, when=on(TUESDAY, times=(MORNING,)))
         assert (shown(found.slots, "%a %H:%M"), found.exact) == ("Tue 12:00 Tue 12:45 Tue 13:30", False)
 
-    def test_a_wish_beyond_ninety_days_gets_the_first_times_there_are(self, practice: Practice) -> None:
+    def test_a_wish_beyond_ninety_days_gets_times_of_the_last_week_that_is_booked(self, practice: Practice) -> None:
         found = find(practice, practitioner=practice.lee, when=on(MONDAY + timedelta(days=200)))
-        assert (shown(found.slots, "%a %H:%M"), found.exact) == ("Mon 09:00 Mon 09:45 Mon 10:30", False)
+        assert (shown(found.slots[:1], "%-d %b %H:%M"), found.exact) == ("31 May 09:00", False)
+
+    def test_who_cannot_come_in_a_way_that_nobody_offers_is_offered_another(self, practice: Practice) -> None:
+        found = find(practice, specialty="dentistry", mode="video")
+        assert (shown(found.slots[:1]), found.why) == ("09:00", Why("wrong_mode", practice.lee))
 
     def test_nobody_free_is_an_empty_answer(self, practice: Practice) -> None:
         block(practice, practice.lee, "00:00", "00:00", MONDAY, days=100)
