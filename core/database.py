@@ -36,7 +36,7 @@ _SESSION_SETTINGS = {
     "idle_in_transaction_session_timeout": f"{IDLE_LIMIT}s",
     "client_connection_check_interval": "5s",
     # Every statement of the hot path walks an index, so a plan that was made while a queue was empty still serves a full one: see
-    # docs/decisions/0015-plans.md.
+    # docs/decisions/0016-plans.md.
     "enable_seqscan": "off",
     "enable_bitmapscan": "off",
     "jit": "off",
