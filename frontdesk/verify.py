@@ -299,7 +299,7 @@ def _late(session: Session) -> Iterator[str]:
 
 
 # What can be seen in the tables, and who wrote it down: iCalendar's SEQUENCE counts the changes of a visit. Where it stands is in what was
-# written last; the spreadsheets of a clinic that moves in say no more than that there is a visit, of whatever status.
+# written last; a visit of another system may come with any status.
 _UNRECORDED = """
 WITH visits AS (
   SELECT entity_id AS id,

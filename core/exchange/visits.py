@@ -45,10 +45,11 @@ taken AS (
   SELECT status, (status = 'cancelled')::int, practitioner_id, patient_id, visit_type_id, location_id, tstzrange(starts, ends),
          tstzrange(starts, ends), %(seat)s, overbooked, local_start, zone, %(now)s, external_id
   FROM wanted ORDER BY place
-  ON CONFLICT DO NOTHING RETURNING id, external_id, status),
+  ON CONFLICT DO NOTHING RETURNING id, external_id, status, practitioner_id, patient_id, lower(during) AS start),
 noted AS (
-  INSERT INTO audit (actor, action, entity, entity_id)
-  SELECT 'setup', action, 'appointments', id FROM taken, unnest(ARRAY['visit.booked', 'visit.cancelled']) AS a(action)
+  INSERT INTO audit (actor, action, entity, entity_id, detail)
+  SELECT 'setup', action, 'appointments', id, jsonb_build_object('practitioner', practitioner_id, 'patient', patient_id, 'start', start)
+  FROM taken, unnest(ARRAY['visit.booked', 'visit.cancelled']) AS a(action)
   WHERE action = 'visit.booked' OR status = 'cancelled')
 SELECT id, external_id FROM taken
 """

@@ -252,7 +252,8 @@ def relocate(session: Session, visit_id: int, place: Mapping[str, Any], actor: A
             run(session, _MOVE, id=visit_id, undo_until=None, **place)
     except psycopg.errors.ExclusionViolation:
         raise SlotTaken from None
-    record(session, actor, "visit.moved", "appointments", visit_id)
+    stands = _standing(place["practitioner_id"], place["patient_id"], place["start"])
+    record(session, actor, "visit.moved", "appointments", visit_id, **stands)
 
 
 def revive(session: Session, visit_id: int, actor: Actor) -> None:
@@ -276,17 +277,13 @@ def _keep(desk: Asker, statement: str, visit_id: int, until: datetime) -> None:
 
 def _note_move(desk: Asker, action: str, visit: Any, practitioner_id: int, start: datetime) -> None:
     """Write down who moved a visit, and where it stands now."""
-    record(
-        desk.session,
-        desk.actor,
-        action,
-        "appointments",
-        visit.id,
-        sequence=visit.sequence + 1,
-        practitioner=practitioner_id,
-        patient=visit.patient_id,
-        start=start.isoformat(),
-    )
+    stands = _standing(practitioner_id, visit.patient_id, start)
+    record(desk.session, desk.actor, action, "appointments", visit.id, sequence=visit.sequence + 1, **stands)
+
+
+def _standing(practitioner_id: int, patient_id: int, start: datetime) -> dict[str, Any]:
+    """Where a visit stands, as the audit has it."""
+    return {"practitioner": practitioner_id, "patient": patient_id, "start": start.isoformat()}
 
 
 def _require_changeable(desk: Asker, visit: Any, sequence: int | None) -> None:

@@ -144,6 +144,11 @@ def test_the_second_of_two_wall_times_stays_the_second(engine: Engine) -> None:
             "UPDATE appointments SET during = tstzrange(lower(during) + '1 hour', upper(during) + '1 hour'), "
             "blocked = tstzrange(lower(blocked) + '1 hour', upper(blocked) + '1 hour') WHERE external_id = 'n'",
         )
+        run(
+            session,
+            "UPDATE audit SET detail = detail || jsonb_build_object('start', lower(during)) FROM appointments a "
+            "WHERE entity = 'appointments' AND entity_id = a.id AND external_id = 'n'",
+        )
     assert visits(engine, "n,p1,lee,skin,elm,2031-11-02 01:30,,,\n") == [("unchanged", "")]
 
 
