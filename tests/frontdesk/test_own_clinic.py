@@ -52,7 +52,7 @@ RULES = {
     "horizon": (
         {"organization": {"horizon_days": "7"}},
         ["Dr Lee on 20 March 2031"],
-        "We book visits up to 1 week ahead.",
+        "We book visits up to 7 days ahead.",
     ),
     "hold": ({"organization": {"hold_minutes": "3"}}, BOOKED[:2], "for you until 8:06 AM"),  # twice as long by SMS
     "most ahead": (
