@@ -323,6 +323,8 @@ def _meant(directory: Directory, request: FindVisits, ahead: tuple[visits.Visit,
 
 
 def _look_up(answering: Answering, request: LookUpVisit) -> Event:
+    if request.why == "move":
+        changing.require_changeable(answering.desk, request.visit, answering.known_ids, request.sequence)
     visit = visits.get(answering.session, request.visit)
     if visit.patient_id not in answering.known_ids:
         raise NoSuchVisit

@@ -14,6 +14,17 @@ def _fixed(key: str) -> Callable[[Meaning, Facts], Reply]:
     return lambda _meaning, _facts: reply(key)
 
 
+def hours(_meaning: Meaning, facts: Facts) -> Reply:
+    """When the clinic is open, where it says so."""
+    return reply("hours" if any(place.hours for place in facts.directory.locations) else "hours.unknown")
+
+
+def privacy(_meaning: Meaning, facts: Facts) -> Reply:
+    """Where the clinic says what it does with what it knows of people; by location, where that differs."""
+    pages = dict.fromkeys(place.privacy_url for place in facts.directory.locations if place.privacy_url)
+    return reply("privacy", {"pages": "\n".join(pages)}) if pages else reply("privacy.unknown")
+
+
 def insurance(meaning: Meaning, facts: Facts) -> Reply:
     """Who takes an insurance, or which ones are taken."""
     names = {each.id: each.name for each in facts.directory.insurances}
@@ -77,7 +88,9 @@ def price(meaning: Meaning, facts: Facts) -> Reply:
         for kind in kinds
         if kind.price is not None and kind.currency is not None
     ]
-    return reply("price.some", {"prices": Parts(tuple(lines))}) if lines else reply("prices")
+    if lines:
+        return reply("price.some", {"prices": Parts(tuple(lines))})
+    return reply("prices" if any(kind.price for kind in facts.directory.visit_types) else "price.unknown")
 
 
 def policy(_meaning: Meaning, facts: Facts) -> Reply:
@@ -131,10 +144,11 @@ def _names(doctors: Iterable[Practitioner]) -> str:
 
 
 TOLD: dict[str, Callable[[Meaning, Facts], Reply]] = {
-    "hours": _fixed("hours"),
+    "hours": hours,
     "address": _fixed("address"),
     "price": price,
     "policy": policy,
+    "privacy": privacy,
     "help": _fixed("help"),
     "insurance": insurance,
     "language": language,

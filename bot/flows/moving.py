@@ -74,7 +74,8 @@ def found(state: State, event: VisitsFound, facts: Facts) -> Turn:
             state, wish=Draft(sooner=state.wish.sooner, shift=state.wish.shift)
         )  # what was said told which visit, and not to when
     if len(event.visits) == 1 and event.purpose != "which_to_move":
-        return begin(state, event.visits[0], facts)
+        (visit,) = event.visits
+        return Turn(state, request=LookUpVisit("move", visit.id, visit.sequence))
     label = label_of("choice.move_visit", event.visits)
     options = [Choice(Say(label, visit_values(v, facts)), MoveVisit(v.id, v.sequence)) for v in event.visits]
     question = reply("moving.which", {}, [*options[: most_options(state, facts)], PERSON])

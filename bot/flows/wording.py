@@ -72,9 +72,10 @@ def label_of(key: str, visits: Sequence[Visit]) -> str:
 
 
 def notice_of(visit: Visit, facts: Facts) -> tuple[Say, ...]:
-    """Until when patients may change a visit by themselves, where the clinic has a rule."""
+    """Until when patients may change a visit by themselves, where the clinic has a rule and that is not over."""
     notice = facts.directory.visit_type[visit.slot.visit_type_id].policy.notice
-    return (Say("changing.notice", {"notice": _span(notice)}),) if notice else ()
+    until = moment(visit.slot, facts).local - notice
+    return (Say("changing.notice", {"notice": _span(notice)}),) if notice and until.date() > facts.today else ()
 
 
 def preparation_of(visit: Visit, facts: Facts) -> tuple[Say, ...]:

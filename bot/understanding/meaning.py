@@ -32,6 +32,7 @@ Intent = Literal[
     "address",
     "price",
     "policy",  # "until when can I cancel?"
+    "privacy",  # "what do you do with my data?"
     "insurance",  # "do you take Aetna?"
     "language",  # "does Dr Lee speak Spanish?"
     "doctor",  # "tell me about Dr Lee"

@@ -34,8 +34,10 @@ class Patient:
 
     @property
     def first_name(self) -> str:
-        """What we call them in a chat."""
-        return " ".join(filter(None, [self.name.split()[0], self.more]))
+        """What we call them in a chat: no title, and no initial where there is more than that."""
+        words = self.name.split()
+        first = next((word for word in words if not word.endswith(".")), words[0])
+        return " ".join(filter(None, [first, self.more]))
 
     @property
     def known_as(self) -> str:

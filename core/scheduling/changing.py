@@ -241,6 +241,11 @@ def undo_booking(desk: Asker, visit_id: int, patients: Iterable[int], sequence: 
     record(desk.session, desk.actor, "visit.unbooked", "appointments", visit.id)
 
 
+def require_changeable(desk: Asker, visit_id: int, patients: Iterable[int], sequence: int | None = None) -> None:
+    """Raise the Refusal with which `move` would answer, whatever the new time: nobody should choose one in vain."""
+    _require_changeable(desk, _find(desk, visit_id, patients), sequence)
+
+
 def relocate(session: Session, visit_id: int, place: Mapping[str, Any], actor: Actor) -> None:
     """Let a visit stand where another system says that it stands, under the locks of all concerned; or raise SlotTaken.
 

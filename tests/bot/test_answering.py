@@ -57,3 +57,16 @@ def test_only_the_price_that_was_asked_for_is_told() -> None:
 
 def test_all_doctors_are_told_with_what_they_do() -> None:
     assert answered("which doctors do you have?").splitlines()[:2] == ["Our doctors:", "Dr Lee: Dentistry"]
+
+
+def test_what_the_clinic_has_not_written_down_is_said_to_be_so() -> None:
+    silent = replace(CLINIC, locations=tuple(replace(place, hours=()) for place in CLINIC.locations))
+    for text in ("when are you open?", "how much is a cleaning?", "what is your privacy policy?"):
+        assert "not written down here. Write “person”" in answered(text, silent)
+
+
+@pytest.mark.parametrize("text", ["privacy", "do you sell my data?", "who can see my messages?", "data protection"])
+def test_where_the_privacy_page_is(text: str) -> None:
+    page = "https://www.example.org/privacy"
+    told = replace(CLINIC, locations=tuple(replace(place, privacy_url=page) for place in CLINIC.locations))
+    assert answered(text, told) == f"What we do with what we know about you:\n{page}"

@@ -59,6 +59,7 @@ CLINIC = Directory(
 )
 TUESDAY = Moment(datetime(2026, 3, 10, 15, 20))
 SAMPLES: dict[str, Value] = {
+    "pages": "https://www.example.org/privacy",
     "doctor": "Dr Lee", "name": "Grace Lee", "patient": "Ben", "visit_type": "Cleaning", "specialty": "Dentistry",
     "place": "Old Port", "address": "12 Commercial Street", "link": "https://video.example/lee",
     "where": Say("where.place", {"place": "Old Port", "address": "12 Commercial Street"}),

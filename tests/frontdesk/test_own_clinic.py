@@ -109,3 +109,7 @@ def test_the_notice_of_the_clinic_ends_what_patients_may_change(made: Made) -> N
     assert "Booked for Zoe" in said(clinic, *BOOKED)
     clinic.set_clock(NOW.replace(minute=30))
     assert said(clinic, "cancel my visit").startswith("Visits of this kind can be changed here until 2 days before.")
+    assert said(clinic, "move it to Thursday").startswith(
+        "Visits of this kind can be changed here until 2 days before."
+    )
+    assert "until 2 days before" not in said(clinic, "my visits")
