@@ -89,7 +89,8 @@ def because(why: Why, wanted: Wanted, facts: Facts) -> Reply:
     directory = facts.directory
     kinds = [directory.visit_type[wanted.visit_type]] if wanted.visit_type in directory.visit_type else []
     rules = kinds[0].policy if kinds else directory.organization.policy
-    when = replace(wanted.when, times=(), at=None) if why.all_day else wanted.when
+    when, *_ = wanted.when.in_order
+    when = replace(when, times=(), at=None, otherwise=None) if why.all_day else replace(when, otherwise=None)
     values: dict[str, Value] = {"wish": Wish(when), "horizon": _span(rules.horizon)}
     if why.practitioner is not None:
         values["doctor"] = directory.practitioner[why.practitioner].display_name

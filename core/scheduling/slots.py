@@ -23,7 +23,10 @@ REACHES = (timedelta(days=4), timedelta(days=21))
 
 
 class Found(NamedTuple):
-    """Slots, the best first; `exact` is false when the wish could not be met and these are the nearest. `why` says why not."""
+    """Slots, the best first; `exact` is false when the wish could not be met and these are the nearest. `why` says why not.
+
+    Of several wishes in order it is the first that `why` is about.
+    """
 
     slots: tuple[Slot, ...]
     exact: bool
@@ -86,7 +89,7 @@ def find(asker: Asker, wanted: Wanted, limit: int = 3) -> Found:
         if len(chosen) == limit:
             break
     if chosen and _is_exact(asker.directory, wanted, chosen[0]):
-        return Found(tuple(chosen), exact=True)
+        return Found(tuple(chosen), exact=True, why=_why_not_first(asker, open_, wanted, chosen[0]))
     if chosen:  # near the wished time of day
         why = _about_time(asker, open_, wanted)
         elsewhere = _elsewhere(asker, wanted, who) if why and why.practitioner else ()
@@ -170,6 +173,13 @@ def _why(asker: Asker, open_: list[Candidate], wanted: Wanted) -> Why:
     if not stands and wanted.location is not None:
         stands = {"wrong_place"}
     return Why(least(stands) if stands else "not_working", _only(open_), all_day)
+
+
+def _why_not_first(asker: Asker, open_: list[Candidate], wanted: Wanted, found: Slot) -> Why | None:
+    """Why it is only the next best wish that is met; None where there is one wish, or the first is met."""
+    first, *others = wanted.when.in_order
+    is_met = not others or first.means(_local(asker.directory, found))
+    return None if is_met or wanted.after else _why(asker, open_, wanted)
 
 
 def _is_beyond(asker: Asker, open_: list[Candidate], wish: When) -> bool:
