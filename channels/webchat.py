@@ -189,7 +189,7 @@ class _WaitingRoom:
         """Whether a bell came after `heard`, within some seconds."""
         if seconds > 0:
             self._ear.wait(heard, seconds)
-        return self._ear.rings != heard and seconds > 0
+        return seconds > 0 and self._ear.rings != heard
 
     def _is_unanswered(self, heard: int, conversation_id: int) -> bool:
         with self._lock:

@@ -64,7 +64,8 @@ def said(key: str) -> bytes:
 
 def owe(session: Session, home: Home, message: outbox.Message) -> None:
     """A message goes into the outbox, as at the end of a turn."""
-    run(session, f"WITH {outbox.owing(1)} none AS (SELECT) SELECT", **outbox.owed(home.address_id, [message]))
+    owed = outbox.owed(home.address_id, [message])
+    run(session, f"WITH {outbox.owing(1)} none AS (SELECT) SELECT", id=home.conversation_id, **owed)
 
 
 # --- people ----------------------------------------------------------------------------------------------------------

@@ -78,9 +78,7 @@ class Turn:
     directory_version: int
     message: inbox.Message
     more: bool  # another message waits behind this one
-    sealed_choices: (
-        bytes | None
-    )  # of the newest prompt that was sent before the message came, if a digit may still answer it
+    sealed_choices: bytes | None  # of the newest prompt sent before the message came, if a digit may still answer it
     staff_id: int | None  # who has taken over, and answers instead of us
 
     @property

@@ -116,11 +116,11 @@ _OWING = """
 said (seq, payload, token, choices, expires_at) AS (VALUES {rows}),
 o AS (
   INSERT INTO outbox (conversation_id, address_id, channel, seq, payload)
-  SELECT a.conversation_id, a.id, a.channel, said.seq, said.payload FROM said, addresses a
-  WHERE a.id = %(address_id)s ORDER BY said.seq RETURNING id, conversation_id, seq),
+  SELECT %(id)s, a.id, a.channel, said.seq, said.payload FROM said, addresses a
+  WHERE a.id = %(address_id)s ORDER BY said.seq RETURNING id, seq),
 p AS (
   INSERT INTO prompts (conversation_id, outbox_id, token, choices, expires_at)
-  SELECT o.conversation_id, o.id, token, choices, expires_at FROM said JOIN o USING (seq) WHERE token IS NOT NULL),
+  SELECT %(id)s, o.id, token, choices, expires_at FROM said JOIN o USING (seq) WHERE token IS NOT NULL),
 """
 _ROW = "(%(seq{n})s::bigint, %(payload{n})s::bytea, %(token{n})s::text, %(choices{n})s::bytea, %(expires_at{n})s::timestamptz)"
 
@@ -185,7 +185,7 @@ _PROMPT = "SELECT choices FROM prompts WHERE conversation_id = %(conversation_id
 
 @cache
 def owing(count: int) -> str:
-    """What goes behind the WITH of a statement, so that it also promises so many messages: one round trip for both, and one decision."""
+    """What goes behind the WITH of a statement about conversation `id`, so that it also promises so many messages in one round trip."""
     rows = ", ".join(_ROW.format(n=n) for n in range(count))
     return _OWING.format(rows=rows) if rows else ""
 
