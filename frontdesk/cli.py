@@ -3,7 +3,6 @@
 import argparse
 import io
 import os
-import signal
 import sys
 import traceback
 from collections.abc import Callable, Iterator
@@ -18,6 +17,7 @@ from core.config import Settings, SettingsError, load_settings
 from frontdesk import lifeline
 from frontdesk.bench import command as bench
 from frontdesk.errors import INTERRUPTED, CannotRun, about_database
+from frontdesk.processes import let_signals_interrupt
 from frontdesk.replay import command as replay
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ class Command(NamedTuple):
 def main(arguments: list[str] | None = None) -> None:
     """Run one subcommand and exit; whatever stops it is said in one sentence."""
     lifeline.follow()
-    _let_signals_interrupt()
+    let_signals_interrupt()
     _take_any_letters()
     options = _parser().parse_args(arguments)
     sys.exit(_run(options))
@@ -48,13 +48,6 @@ def _take_any_letters() -> None:
     for stream, errors in ((sys.stdin, "surrogateescape"), (sys.stdout, "replace")):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors=errors)
-
-
-def _let_signals_interrupt() -> None:
-    """SIGTERM and the terminal's end are like Ctrl-C: what was begun is tidied up. `nohup` has its way."""
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(number) != signal.SIG_IGN:
-            signal.signal(number, signal.default_int_handler)
 
 
 def _no_arguments(_parser: argparse.ArgumentParser) -> None:
