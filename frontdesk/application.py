@@ -1,11 +1,10 @@
 """What granian loads in the process that serves."""
 
-import ctypes
-
 from core import logs
 from core.config import handed_over
 from frontdesk import lifeline
 from frontdesk.front import Front
+from frontdesk.memory import give_back
 from webhooks.app import create_app
 
 THREADS = 8  # as many as the database has connections for; a web-chat POST keeps one for up to 250 ms while it waits for its reply
@@ -17,12 +16,5 @@ def create() -> Front:
     settings = handed_over()
     logs.set_up("web", settings.log_level)
     front = Front(create_app(settings), THREADS, peers_are_people=not settings.trusted_proxies)
-    _give_back()
+    give_back()
     return front
-
-
-def _give_back() -> None:
-    """Return the memory to the system that loading has used and nothing uses now: some 4 MB, which glibc would keep."""
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc's own
-    if trim is not None:
-        trim(0)

@@ -11,6 +11,7 @@ from granian.http import HTTP1Settings
 from granian.log import LogLevels
 
 from frontdesk import lifeline
+from frontdesk.memory import give_back
 
 CONNECTIONS = 8192  # an open page keeps one for a while after each poll
 HEADER_PATIENCE = 10_000  # milliseconds for a request to begin and for its headers to arrive
@@ -23,6 +24,7 @@ def main(factory: str) -> None:
     # Granian's child inherits handlers that only take note; until it has loaded the application and set its own, it may simply end.
     os.register_at_fork(after_in_child=lambda: signal.signal(signal.SIGTERM, signal.SIG_DFL))
     _open_files(CONNECTIONS + 256)
+    give_back()
     Granian(
         factory,
         factory=True,
