@@ -26,7 +26,7 @@ from core.people.personas import Persona
 from core.scheduling import directory
 from core.scheduling.directory import Directory
 
-__all__ = ["CHANNEL", "Button", "Clinic", "Line", "Log", "Persona", "WebChat", "connect", "decode"]
+__all__ = ["CHANNEL", "Button", "Clinic", "Line", "Log", "Persona", "WebChat", "Written", "connect", "decode"]
 
 CHANNEL = "web"
 ACCOUNT = "chat"
@@ -72,23 +72,13 @@ class WebChat:
         self._directory = directory.Cached()
         self._waiting_room = _WaitingRoom(engine, ear)
 
-    def take(
-        self,
-        visitor: str,
-        message_id: str,
-        *,
-        text: str | None,
-        choice: str | None,
-        label: str | None,
-        seen: int,
-        patience: float,
-    ) -> Log:
+    def take(self, visitor: str, message_id: str, written: Written, *, seen: int, patience: float) -> Log:
         """Keep a message in the inbox, once per `message_id`; what came up to `seen` was shown before it was written.
 
         Returns the chat after number `seen`, with the answer if that comes within `patience` seconds.
         """
         heard = self._ear.rings
-        sender, written = _sender(visitor), Written(text, choice, label)
+        sender = _sender(visitor)
         with at_once(self._engine) as session:
             home = inbox.find_home(session, self._vault, sender)
             is_new = home is not None and reading.keep(session, home, sender, message_id, written, seen)

@@ -12,7 +12,7 @@ from flask import Blueprint, Flask, Response, abort, after_this_request, current
 from flask.typing import ResponseReturnValue
 from msgspec import Meta
 
-from channels.webchat import Log, WebChat
+from channels.webchat import Log, WebChat, Written
 from webhooks.limits import Limits, Rate, household, too_many
 
 LONGEST_TEXT = 4096
@@ -269,8 +269,8 @@ def _receive(said: Said) -> tuple[str, Log]:
     visitor = _visitor_of(said.chat)
     # The words of a button are ours, however long a clinic's names make them: what was tapped counts, and is shown as far as it fits.
     label = said.label and said.label[:LONGEST_LABEL]
-    words = {"text": said.text, "choice": said.choice, "label": label}
-    return visitor, web_chat().take(visitor, said.id, **words, seen=said.after, patience=PATIENCE)
+    written = Written(said.text, said.choice, label)
+    return visitor, web_chat().take(visitor, said.id, written, seen=said.after, patience=PATIENCE)
 
 
 def _news(visitor: str, log: Log) -> dict[str, Any]:

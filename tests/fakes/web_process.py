@@ -7,4 +7,4 @@ from core.config import load_settings
 
 if __name__ == "__main__":
     visitor, message_id, text = sys.argv[1:]
-    webchat.connect(load_settings()).take(visitor, message_id, text=text, choice=None, label=None, seen=0, patience=0)
+    webchat.connect(load_settings()).take(visitor, message_id, webchat.Written(text), seen=0, patience=0)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from channels.webchat import Button, Clinic, Line, Log, Persona, WebChat
+from channels.webchat import Button, Clinic, Line, Log, Persona, WebChat, Written
 
 Answer = Callable[[str], Sequence[tuple[str, Sequence[str]]]]
 
@@ -50,20 +50,10 @@ class FakeWebChat(WebChat):
         self.known_patients = tuple(personas)
         self._changed = threading.Condition()
 
-    def take(
-        self,
-        visitor: str,
-        message_id: str,
-        *,
-        text: str | None,
-        choice: str | None,
-        label: str | None,
-        seen: int,
-        patience: float,
-    ) -> Log:
+    def take(self, visitor: str, message_id: str, written: Written, *, seen: int, patience: float) -> Log:
         if self.broken:
             raise ConnectionError("the database is away")
-        received = Received(visitor, message_id, text, choice, label, seen)
+        received = Received(visitor, message_id, written.text, written.choice, written.label, seen)
         if not any((visitor, message_id) == known[:2] for known in self.received):
             self._receive(received)
         with self._changed:

@@ -7,7 +7,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from channels.webchat import Log, WebChat
+from channels.webchat import Log, WebChat, Written
 from core.messaging.conversations import Claim, Turn
 from core.messaging.waking import bell_and_ear
 from frontdesk.worker import Worker
@@ -70,7 +70,7 @@ def test_a_page_asks_few_questions(clinic: DemoClinic, monkeypatch: pytest.Monke
         chat = WebChat(clinic.engine, VAULT, bell, ear)
 
         def say(message_id: str, seen: int) -> Log:
-            return chat.take("guest", message_id, text="hello", choice=None, label=None, seen=seen, patience=0)
+            return chat.take("guest", message_id, Written("hello"), seen=seen, patience=0)
 
         assert say("message-1", 0).waiting
         Worker(clinic.engine, VAULT).answer_waiting()
