@@ -4,7 +4,7 @@ import heapq
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from msgspec.structs import replace
 
@@ -133,11 +133,16 @@ def verdict(
     barred = matching.bar(candidate, Wanted(), asker.party([candidate], patient_id))
     if barred is not None:
         return barred
-    if slot.start < asker.now + (timedelta(0) if was_held else kind.policy.lead):
+    lead = timedelta(0) if was_held else kind.policy.lead
+    outside = _outside(slot.start - asker.now, lead, kind.policy.horizon)
+    return outside or availability.start_at(plan, need(kind), slot.start, slot.location_id)
+
+
+def _outside(ahead: timedelta, lead: timedelta, horizon: timedelta) -> Literal["too_soon", "too_far"] | None:
+    """Why a start so far ahead may not be booked, by the clinic's lead time and horizon; None where it may."""
+    if ahead < lead:
         return "too_soon"
-    if slot.start >= asker.now + kind.policy.horizon:
-        return "too_far"
-    return availability.start_at(plan, need(kind), slot.start, slot.location_id)
+    return "too_far" if ahead >= horizon else None
 
 
 # --- looking ---------------------------------------------------------------------------------------------------------
@@ -217,12 +222,8 @@ def _judged(asker: Asker, open_: list[Candidate], wanted: Wanted) -> Iterator[tu
             local = start.at.astimezone(asker.directory.location[start.location_id].zone)
             if wanted.location not in (None, start.location_id) or not wanted.when.fits(local):
                 continue
-            if start.at < asker.now + policy.lead:
-                yield local, "too_soon"
-            elif start.at >= asker.now + policy.horizon:
-                yield local, "too_far"
-            else:
-                yield local, None if isinstance(start, FreeStart) else start.why
+            closed = None if isinstance(start, FreeStart) else start.why
+            yield local, _outside(start.at - asker.now, policy.lead, policy.horizon) or closed
 
 
 _BEYOND = timedelta(days=7)  # behind what is bookable one looks so far for a start, to say of it that it is too far
@@ -334,7 +335,8 @@ def _slots_of(
 ) -> Iterator[Slot]:
     policy = candidate.visit_type.policy
     for start in availability.free_starts(plan, need(candidate.visit_type), window):
-        if location in (None, start.location_id) and now + policy.lead <= start.at < now + policy.horizon:
+        is_bookable = _outside(start.at - now, policy.lead, policy.horizon) is None
+        if is_bookable and location in (None, start.location_id):
             yield Slot(candidate.practitioner.id, candidate.visit_type.id, start.location_id, start.at)
 
 
