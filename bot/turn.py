@@ -214,10 +214,10 @@ def _from_clock(what: str) -> Event:
 def _tapped(answering: Answering, token: str, number: int) -> Event:
     """A button means what its prompt says, however old; one of another conversation means nothing here."""
     turn = answering.turn
-    prompt = outbox.prompt(answering.session, turn.conversation_id, token)
-    if prompt is None:
+    sealed = outbox.prompt(answering.session, turn.conversation_id, token)
+    if sealed is None:
         return ChoseNothing()
-    choice = by_digit(unpack_choices(turn.opened("prompts.choices", prompt.choices))).get(number)
+    choice = by_digit(unpack_choices(turn.opened("prompts.choices", sealed))).get(number)
     return ChoseNothing() if choice is None else Chose(choice.action)
 
 

@@ -235,7 +235,7 @@ def _written(session: Session, chat: Open, channel: Channel, body: bytes) -> str
     if inbound.token is None:
         return inbound.text
     prompt = outbox.prompt(session, chat.id, inbound.token)
-    choices = unpack_choices(chat.key.open("prompts.choices", chat.id, prompt.choices)) if prompt else ()
+    choices = unpack_choices(chat.key.open("prompts.choices", chat.id, prompt)) if prompt else ()
     choice = by_digit(choices).get(inbound.number or 0)
     return "[a button]" if choice is None else f"[{say(choice.label, 'en', directory.load(session))}]"
 

@@ -8,7 +8,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 from sqlalchemy import (
     BigInteger,
@@ -106,12 +106,7 @@ class Message:
     expires_at: datetime | None = None
 
 
-class Prompt(NamedTuple):
-    """What an offer's choices meant, still sealed."""
-
-    choices: bytes
-
-
+# What a turn owes, in the statement that ends it: rows of VALUES, as arrays cost the client more than a statement of their own.
 _OWING = """
 said (seq, payload, token, choices, expires_at) AS (VALUES {rows}),
 o AS (
@@ -253,7 +248,7 @@ def followed(session: Session, message_id: int) -> bool:
     return bool(scalar(session, _FOLLOWED, id=message_id))
 
 
-def prompt(session: Session, conversation_id: int, token: str) -> Prompt | None:
-    """The prompt of a tapped button, however old; None when it is not of this conversation."""
+def prompt(session: Session, conversation_id: int, token: str) -> bytes | None:
+    """What the choices of a tapped button meant, however old, still sealed; None when it is not of this conversation."""
     row = run(session, _PROMPT, conversation_id=conversation_id, token=token).fetchone()
-    return None if row is None else Prompt(*row)
+    return None if row is None else bytes(row.choices)

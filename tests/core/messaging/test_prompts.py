@@ -52,9 +52,9 @@ def answered_by_digit(practice: Practice, person: Person, id: str = "digit") -> 
 def tapped(practice: Practice, person: Person, token: str) -> str | None:
     """Which question a tap answers."""
     with transaction(practice.engine) as session:
-        prompt = outbox.prompt(session, person.home.conversation_id, token)
+        sealed = outbox.prompt(session, person.home.conversation_id, token)
     home = person.home
-    return None if prompt is None else home.key.open("prompts.choices", home.conversation_id, prompt.choices).decode()
+    return None if sealed is None else home.key.open("prompts.choices", home.conversation_id, sealed).decode()
 
 
 class TestDigits:
