@@ -132,19 +132,19 @@ def _parted(said: str, lexicon: Lexicon, scene: Scene) -> tuple[dates.Times, dat
 
 
 def _in_order(said: str, lexicon: Lexicon, scene: Scene) -> dates.Times | None:
-    """ "Tuesday morning, or else Thursday": a wish and the next best one, where a message has both."""
+    """ "Tuesday morning, or else Thursday": a wish and the next best one, where a message has both; each may have several readings."""
     for cue, is_plain in ((lexicon.next_best, False), (lexicon.alternative, True)):
         for found in cue.finditer(said):
             before, after = (dates.read(part, lexicon, scene) for part in (said[: found.start()], said[found.end() :]))
-            if before.when is None or after.when is None:
-                continue
-            if not is_plain or all(_has_day_and_time(times.when) for times in (before, after)):
-                return replace(before, when=structs.replace(before.when, otherwise=after.when))
+            wishes = [structs.replace(one, otherwise=other) for one in _meant(before) for other in _meant(after)]
+            if wishes and (not is_plain or all(map(_has_day_and_time, (*_meant(before), *_meant(after))))):
+                is_clear = len(wishes) == 1
+                return replace(before, when=wishes[0] if is_clear else None, readings=() if is_clear else tuple(wishes))
     return None
 
 
-def _has_day_and_time(when: When | None) -> bool:
-    return when is not None and bool(when.days or when.weekdays) and bool(when.times or when.at)
+def _has_day_and_time(when: When) -> bool:
+    return bool(when.days or when.weekdays) and bool(when.times or when.at)
 
 
 def _meant(times: dates.Times) -> tuple[When, ...]:
