@@ -73,6 +73,8 @@ def frame(page: Page) -> FrameLocator:
 
 def say(page: Page, text: str) -> None:
     box = frame(page).get_by_label("Your message")
+    box.wait_for()
+    page.frames[-1].wait_for_load_state()  # its script listens by then
     box.fill(text)
     box.press("Enter")
     expect(frame(page).get_by_role("log")).to_contain_text(f"You said: {text}")
