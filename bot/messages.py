@@ -14,12 +14,71 @@ from core.scheduling.visits import Visit
 from core.scheduling.wishes import Slot, Wanted, When
 
 
-class Inbound(msgspec.Struct, frozen=True):
-    """A message, free of its channel: words, or a tap on the `number`th choice (from 1) of the prompt `token`."""
+class Receipt(msgspec.Struct, frozen=True):
+    """By what a vendor is told that a tap has arrived: the tap itself, and the message whose button it was."""
+
+    tap: str
+    message: str | None = None
+
+
+class Words(msgspec.Struct, frozen=True):
+    """Text; perhaps after a command such as /book, or after a link was followed, which carried `reference`."""
 
     text: str = ""
-    token: str | None = None
-    number: int | None = None
+    command: str | None = None
+    reference: str | None = None
+
+
+class Tap(msgspec.Struct, frozen=True):
+    """A tap on the `number`th choice (from 1) of the prompt `token`."""
+
+    token: str
+    number: int
+    receipt: Receipt | None = None
+
+
+class OwnNumber(msgspec.Struct, frozen=True):
+    """The writer's own telephone number, as their channel has proven it; in international form, perhaps without the plus."""
+
+    number: str
+
+
+class Upload(msgspec.Struct, frozen=True):
+    """A file, which we do not have yet: `reference` is what its vendor gives it out for. Those of one `album` belong together."""
+
+    kind: Literal["photo", "voice", "document"]
+    reference: str
+    media_type: str = ""
+    size: int | None = None  # bytes, where the vendor says
+    caption: str = ""
+    album: str | None = None
+
+
+class Other(msgspec.Struct, frozen=True):
+    """Something that is neither words nor a file for staff."""
+
+    what: Literal["sticker", "place", "strange_contact", "unsupported"]
+
+
+class InGroup(msgspec.Struct, frozen=True):
+    """Something in a chat where others read along; `addressed` says that it was meant for us."""
+
+    addressed: bool = False
+    receipt: Receipt | None = None
+
+
+class Presence(msgspec.Struct, frozen=True):
+    """Whether the person still lets us write to them, as they have just decided."""
+
+    reachable: bool
+
+
+class Nothing(msgspec.Struct, frozen=True):
+    """Nothing that asks for an answer."""
+
+
+Inbound = Words | Tap | OwnNumber | Upload | Other | InGroup | Presence | Nothing
+"""A message, free of its channel."""
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from typing import Literal
 
 import msgspec
 
-from bot.messages import Inbound, Payload, unpack_payload
+from bot.messages import Inbound, Payload, Receipt, Tap, Words, unpack_payload
 from core.crypto import Vault
 from core.database import Session
 from core.messaging import inbox, readers
@@ -41,12 +41,16 @@ def decode(body: bytes) -> Inbound:
     """What a reader wrote, free of its channel."""
     written = _WRITTEN.decode(body)
     if written.choice is None:
-        return Inbound(written.text or "")
-    token, _, number = written.choice.rpartition(".")
-    return Inbound(
-        token=token if token.isprintable() else "",  # a NUL is no text to PostgreSQL
-        number=int(number) if number.isascii() and number.isdigit() and len(number) < 4 else None,
-    )
+        return Words(written.text or "")
+    return tap(written.choice)
+
+
+def tap(choice: str, receipt: Receipt | None = None) -> Tap:
+    """What a button carries, `token.number`; what is none of ours is a tap on nothing."""
+    token, _, number = choice.rpartition(".")
+    is_number = number.isascii() and number.isdigit() and len(number) < 4
+    # A NUL is no text to PostgreSQL.
+    return Tap(token, int(number), receipt) if is_number and token.isprintable() else Tap("", 0, receipt)
 
 
 def store(session: Session, vault: Vault, sender: Sender, message_id: str, written: Written, seen: int) -> Home:

@@ -73,6 +73,23 @@ def _as_browsers_say(text: str) -> str:
     return f"{parts.scheme}://{host}" if parts.port in (None, usual) else f"{parts.scheme}://{host}:{parts.port}"
 
 
+def parse_bot_tokens(text: str) -> tuple[str, ...]:
+    """Tokens of Telegram bots as BotFather gives them, separated by commas or spaces, each bot once."""
+    tokens = tuple(text.replace(",", " ").split())
+    if not all(re.fullmatch(r"[0-9]{1,20}:[A-Za-z0-9_-]{8,128}", token) for token in tokens):
+        raise ValueError("not a token")
+    if len({token.partition(":")[0] for token in tokens}) != len(tokens):
+        raise ValueError("each bot must be another one")
+    return tokens
+
+
+def parse_webhook_secret(text: str) -> str:
+    """What Telegram takes as a secret, and nobody guesses."""
+    if not re.fullmatch(r"[A-Za-z0-9_-]{16,256}", text):
+        raise ValueError("not such a secret")
+    return text
+
+
 def _key(name: str, encoded: str) -> bytes:
     try:
         key = base64.b64decode(encoded, validate=True)
@@ -99,6 +116,19 @@ class Settings:
     public_url: str = ""
     embed_origins: tuple[str, ...] = ()
     trusted_proxies: int = 0
+    telegram_bot_token: tuple[str, ...] = field(default=(), repr=False)
+    telegram_webhook_secret: str = field(default="", repr=False)
+    telegram_api_url: str = "https://api.telegram.org"
+
+    @property
+    def telegram_bots(self) -> dict[str, str]:
+        """The token of each of our bots by its account: the number that Telegram gave it, which stays when a token is renewed."""
+        return {token.partition(":")[0]: token for token in self.telegram_bot_token}
+
+    @property
+    def polls_telegram(self) -> bool:
+        """Whether updates are fetched: without a public address Telegram cannot bring them."""
+        return bool(self.telegram_bot_token) and not self.public_url
 
     @property
     def vault(self) -> "Vault":
@@ -136,6 +166,7 @@ _FROM_TEXT: dict[str, Callable[[str], Any]] = {
     "demo": lambda text: text == "True",
     "embed_origins": parse_origins,
     "trusted_proxies": int,
+    "telegram_bot_token": parse_bot_tokens,
 }
 
 

@@ -16,10 +16,12 @@ from core.config import (
     KEY_BYTES,
     Settings,
     SettingsError,
+    parse_bot_tokens,
     parse_database_url,
     parse_keyring,
     parse_origin,
     parse_origins,
+    parse_webhook_secret,
 )
 from core.keyring import Keyring
 
@@ -44,6 +46,17 @@ Origins = Annotated[
     NoDecode,
     PlainValidator(parse_origins),
     _must_be("addresses without a path, separated by commas, such as https://www.example.org"),
+]
+BotTokens = Annotated[
+    tuple[str, ...],
+    NoDecode,
+    PlainValidator(parse_bot_tokens),
+    _must_be("what BotFather gave you, such as 123456:AbC-dEf, of several bots separated by commas", secret=True),
+]
+WebhookSecret = Annotated[
+    str,
+    AfterValidator(parse_webhook_secret),
+    _must_be("16 to 256 of the characters A-Z a-z 0-9 _ -", secret=True),
 ]
 Port = Annotated[int, Field(ge=1, le=65535), _must_be("a number between 1 and 65535")]
 Level = Annotated[
@@ -85,6 +98,9 @@ class _Given(_Sources):
     trusted_proxies: Annotated[int, Field(ge=0, le=10), _must_be("a number between 0 and 10")] = (
         Settings.trusted_proxies
     )
+    telegram_bot_token: BotTokens = Settings.telegram_bot_token
+    telegram_webhook_secret: WebhookSecret = Settings.telegram_webhook_secret
+    telegram_api_url: Origin = Settings.telegram_api_url
 
 
 def read(env_file: Path) -> Settings:
@@ -93,6 +109,7 @@ def read(env_file: Path) -> Settings:
         place = _Place(_env_file=env_file)
         files, problems = _key_files(place)
         given = _Given(_env_file=[*files, env_file])
+        problems += _at_odds(given)
     except ValidationError as invalid:
         # Without a DATABASE_URL keys are missing only where they could not be made, and that has been said.
         problems += [_in_words(error) for error in invalid.errors() if place.database_url or error["type"] != "missing"]
@@ -101,6 +118,16 @@ def read(env_file: Path) -> Settings:
     if problems:
         raise SettingsError("\n".join(problems))
     return Settings(**{name: getattr(given, name) for name in _Given.model_fields})
+
+
+def _at_odds(given: _Given) -> list[str]:
+    """What is right by itself and wrong together."""
+    if given.public_url and given.telegram_bot_token and not given.telegram_webhook_secret:
+        return [
+            "TELEGRAM_WEBHOOK_SECRET is missing: with a PUBLIC_URL Telegram brings messages there, and without a secret "
+            "anybody could. It must be 16 to 256 of the characters A-Z a-z 0-9 _ -"
+        ]
+    return []
 
 
 def _key_files(place: _Place) -> tuple[list[Path], list[str]]:

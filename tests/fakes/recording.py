@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
 
-from bot.messages import Inbound, Manner, Payload
+from bot.messages import Inbound, Manner, Payload, Words
 from channels import CHANNELS, Channel
 from core import logs
 from core.config import load_settings
@@ -60,7 +60,7 @@ class Recording:
     def _decode(self, body: bytes) -> Inbound:
         text = body.decode()
         self.hear(text)
-        return Inbound(text)
+        return Words(text)
 
     def _send(self, owed: Owed, payload: Payload, _directory: Directory) -> Outcome:
         with self._lock:

@@ -1,0 +1,28 @@
+"""Take in what Telegram hands over: raw, once, before anything else happens. Webhook and poller both come through here."""
+
+import hashlib
+
+from channels.telegram import CHANNEL
+from channels.telegram.decode import Envelope, envelope
+from channels.telegram.updates import Unreadable
+from core.crypto import Vault
+from core.database import Session
+from core.messaging import inbox
+from core.messaging.inbox import Sender
+
+LARGEST = 256 * 1024  # bytes; Telegram's own are far smaller
+
+
+def store(session: Session, vault: Vault, account: str, body: bytes) -> bool:
+    """Keep an update of one of our bots; false for a repeat. Committing is the acknowledgement.
+
+    What cannot be read is kept too, for nobody's conversation. Raises TooDeep for what only an attacker nests like that.
+    """
+    try:
+        about = envelope(body)
+        external_id = str(about.number)
+    except Unreadable:
+        about, external_id = Envelope(0), hashlib.sha256(body).hexdigest()
+    sender = Sender(CHANNEL, account, about.chat)
+    home = inbox.home(session, vault, sender)
+    return inbox.store(session, home, sender, external_id, body, about.sent_at)
