@@ -125,6 +125,7 @@ class Server:
 
     async def _call(self, request: web.BaseRequest, bot: BotAccount, method: str) -> web.StreamResponse:
         parameters = await read(request)
+        releases = self.releases
         fault = self.script.take(method, parameters.chat_id) or NO_FAULT
         if not fault.happens:
             status, answer = fault.status, _read_json(fault.body)
@@ -134,7 +135,13 @@ class Server:
             status, answer = await self._poll(bot, method, parameters, fault)
         else:
             status, answer = self._perform(bot, method, parameters, fault)
-        return await self._give(request, fault, status, answer)
+        await self._delay(fault, releases)
+        if fault.cuts and request.transport is not None:
+            request.transport.abort()
+        if fault.body is None:
+            return _json(status, answer)
+        kind = "text/html" if fault.body.startswith("<") else "application/json"
+        return web.Response(status=fault.status, text=fault.body, content_type=kind)
 
     def _wait_as_told(self, bot: BotAccount, parameters: Parameters, fault: Fault) -> None:
         if fault.retry_after and parameters.chat_id is not None:
@@ -183,19 +190,12 @@ class Server:
                 )
             )
 
-    async def _give(self, request: web.BaseRequest, fault: Fault, status: int, answer: Any) -> web.StreamResponse:
-        """The answer, as late and as broken as was ordered."""
+    async def _delay(self, fault: Fault, releases: int) -> None:
+        """As late as was ordered; who hangs waits for the next release after his call came in."""
         if fault.hangs:
-            before = self.releases
-            await self.bell.until(lambda: self.releases > before)
+            await self.bell.until(lambda: self.releases > releases)
         if fault.seconds:
             await self.bell.until(lambda: False, self.world.clock.now() + fault.seconds)
-        if fault.cuts and request.transport is not None:
-            request.transport.abort()
-        if fault.body is not None:
-            kind = "text/html" if fault.body.startswith("<") else "application/json"
-            return web.Response(status=fault.status, text=fault.body, content_type=kind)
-        return _json(status, answer)
 
 
 def _json(status: int, body: Any) -> web.Response:
