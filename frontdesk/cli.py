@@ -286,6 +286,7 @@ COMMANDS = {
     "web": Command("answer HTTP: the web chat, webhooks of vendors, health", _no_arguments, _process("web")),
     "worker": Command("answer the inbox, and do what is due", _no_arguments, _process("worker")),
     "sender": Command("deliver the outbox", _no_arguments, _process("sender")),
+    "poller": Command("ask Telegram for messages, without a public address", _no_arguments, _process("poller")),
     "migrate": Command("bring the database to this version's schema", _no_arguments, _migrate),
     "setup": Command("make a clinic of your own, by questions or from spreadsheets", _setup_arguments, _setup),
     "export": Command("write the clinic as the spreadsheets that setup takes in", _export_arguments, _export),
