@@ -84,6 +84,7 @@ class Keeper:
         """Close the connection, and so let others poll."""
         if self._connection is not None:
             connection, self._connection = self._connection, None
+            connection.invalidate()  # the pool would keep it open, and with it the lock
             connection.close()
 
     def _is_kept(self, body: bytes) -> bool:
@@ -104,10 +105,9 @@ class Keeper:
         return True
 
     def _open(self) -> Session:
-        """Our connection, which no pool keeps: the lock ends with it."""
+        """Our connection, for as long as it lasts: the lock ends with it."""
         if self._connection is None:
             self._connection = self.engine.connect()
-            self._connection.detach()
         return self._connection
 
 
@@ -216,7 +216,8 @@ class _Listener:
         """Say what went wrong, without its words: they may hold the token."""
         self.failures += 1
         trouble = next(trouble for kind, trouble in _TROUBLES if isinstance(error, kind))(error)
-        _log.warning(trouble.event, reason=trouble.reason, error=type(error).__name__, account=self.keeper.account)
+        told = {"reason": trouble.reason, "error": type(error).__name__, "account": self.keeper.account}
+        _log.warning(trouble.event, **told, exc_info=trouble.is_bug)
         if isinstance(error, UNAVAILABLE):
             await _finish(self.keeper.let_go)
         return self._pause() if trouble.pause is None else trouble.pause
@@ -228,11 +229,12 @@ class _Trouble(NamedTuple):
     event: str
     reason: str
     pause: float | None = None
+    is_bug: bool = False
 
 
 def _conflict(error: exceptions.TelegramConflictError) -> _Trouble:
     """A webhook is never taken away from here: a laptop must not deafen a clinic."""
-    if "webhook" in error.message:
+    if "webhook" in error.message.lower():
         return _Trouble(
             "webhook_is_set", "Telegram brings updates elsewhere; `frontdesk telegram disconnect` ends that"
         )
@@ -249,7 +251,7 @@ _TROUBLES: tuple[tuple[type[Exception] | tuple[type[Exception], ...], Callable[[
     ),
     (exceptions.TelegramNetworkError, lambda _: _Trouble("telegram_away", "no answer")),
     (exceptions.AiogramError, lambda _: _Trouble("telegram_away", "it answers with an error")),
-    (Exception, lambda _: _Trouble("poll_failed", "unexpected")),
+    (Exception, lambda _: _Trouble("poll_failed", "unexpected", is_bug=True)),
 )
 
 
