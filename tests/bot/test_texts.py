@@ -28,7 +28,11 @@ from tests.bot.understanding import clinic as understanding
 from tests.bot.understanding.clinic import days, heard
 
 ROOT = Path(__file__).parents[2]
-SPEAKERS = [*(ROOT / "bot").rglob("*.py"), ROOT / "frontdesk" / "worker.py"]  # files that say something to patients
+SPEAKERS = [
+    *(ROOT / "bot").rglob("*.py"),
+    ROOT / "frontdesk" / "worker.py",
+    ROOT / "frontdesk" / "telegram.py",
+]  # files that say something to patients
 LANGUAGES = texts.languages()
 
 CLINIC = Directory(
