@@ -19,8 +19,12 @@ from bot.events import (
     Facts,
     HandedBack,
     HoldExpired,
+    LinkUnknown,
     Moved,
+    NumberGiven,
+    NumberKept,
     PatientRegistered,
+    Received,
     Refused,
     Released,
     Said,
@@ -32,8 +36,9 @@ from bot.events import (
     Undone,
     VisitFound,
     VisitsFound,
+    WroteInGroup,
 )
-from bot.flows import anywhere, booking, changing, choosing, filling, handover, moving
+from bot.flows import anywhere, booking, changing, choosing, filling, handover, moving, receiving
 from bot.flows.wording import PERSON, first, reply
 from bot.messages import (
     Action,
@@ -249,6 +254,18 @@ def _not_understood(state: State, said: Said, facts: Facts) -> Turn:
     return first([reply(f"not_understood.{misses}.{missed.step}")], anywhere.resume(missed, facts))
 
 
+def _received(state: State, event: Received, facts: Facts) -> Turn:
+    """A file; words beside it are heard like any others, where they are understood."""
+    told = receiving.received(state, event, facts)
+    if event.said is None:
+        return told
+    heard = _said(told.state, event.said, facts)
+    if heard.state.misses > state.misses:
+        return told
+    turn = first(told.replies[:1], heard)
+    return Turn(turn.state, turn.replies, turn.request, (*told.handoffs, *turn.handoffs))
+
+
 def _handed_back(state: State, _event: HandedBack, facts: Facts) -> Turn:
     """The open question again, once; whatever was not understood before is forgiven."""
     return handover.handed_back(anywhere.resume(replace(state, misses=0), facts))
@@ -319,6 +336,11 @@ _HANDLERS: dict[type, Callable[[State, Any, Facts], Turn]] = {
     Said: _said,
     Chose: _chose,
     ChoseNothing: _chose_nothing,
+    Received: _received,
+    NumberGiven: receiving.number_given,
+    NumberKept: lambda state, _event, facts: receiving.number_kept(state, facts),
+    LinkUnknown: receiving.link_unknown,
+    WroteInGroup: receiving.in_group,
     SlotsFound: booking.offer,
     SlotHeld: booking.held,
     Booked: lambda state, event, facts: _then_resume(booking.booked(state, event, facts), facts),

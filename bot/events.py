@@ -49,6 +49,31 @@ class ChoseNothing(msgspec.Struct, frozen=True):
     """A tap that belongs to no prompt of this conversation."""
 
 
+class Received(msgspec.Struct, frozen=True):
+    """Something that is no words; a file's kind once it is kept for staff, or why it is not."""
+
+    what: Literal[
+        "photo", "voice", "document", "too_large", "strange_type", "sticker", "place", "strange_contact", "unsupported"
+    ]
+    most: int = 0  # megabytes that a file may have
+    said: Said | None = None  # words beside it
+    album: str | None = None  # what it belongs to
+
+
+class NumberGiven(msgspec.Struct, frozen=True):
+    """The writer's own telephone number (E.164), proven by their channel."""
+
+    number: str
+
+
+class LinkUnknown(msgspec.Struct, frozen=True):
+    """Somebody came by a link that is none of ours, or is over."""
+
+
+class WroteInGroup(msgspec.Struct, frozen=True):
+    """Somebody spoke to us where others read along."""
+
+
 class SlotsFound(msgspec.Struct, frozen=True):
     """The answer to FindSlots."""
 
@@ -84,6 +109,10 @@ Purpose = Literal["show", "cancel", "which_to_cancel", "move", "move_to", "which
 
 `move_to` tells the new time apart; with `move` a time that was said may belong to the visit or be the new one.
 """
+
+
+class NumberKept(msgspec.Struct, frozen=True):
+    """The answer to KeepNumber."""
 
 
 class VisitsFound(msgspec.Struct, frozen=True):
@@ -183,10 +212,15 @@ Event = (
     Said
     | Chose
     | ChoseNothing
+    | Received
+    | NumberGiven
+    | LinkUnknown
+    | WroteInGroup
     | SlotsFound
     | SlotHeld
     | Booked
     | PatientRegistered
+    | NumberKept
     | VisitsFound
     | VisitFound
     | Moved
@@ -227,7 +261,15 @@ class RegisterPatient(msgspec.Struct, frozen=True):
     name: str
     birth_date: date
     contact: str | None
+    is_proven: bool  # the contact, by the channel that it came from
     relationship: Literal["self", "dependent"]
+
+
+class KeepNumber(msgspec.Struct, frozen=True):
+    """Note a proven telephone number of a patient."""
+
+    patient: int
+    number: str
 
 
 class FindVisits(msgspec.Struct, frozen=True):
@@ -279,6 +321,7 @@ Request = (
     | HoldSlot
     | BookSlot
     | RegisterPatient
+    | KeepNumber
     | FindVisits
     | LookUpVisit
     | Move

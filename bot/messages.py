@@ -233,10 +233,15 @@ class Choice(msgspec.Struct, frozen=True):
 
     label: Say
     action: Action
-    kind: Literal["option", "more", "change", "person"] = "option"
+    kind: Literal["option", "more", "back", "change", "person"] = "option"
 
 
-_DIGITS = {"more": 4, "change": 9, "person": 0}
+_DIGITS = {
+    "more": 4,
+    "change": 9,
+    "person": 0,
+    "back": 99,
+}  # the last is for buttons alone: where there are digits, one says "back"
 
 
 def by_digit(choices: Sequence[Choice]) -> dict[int, Choice]:
@@ -256,19 +261,26 @@ class Happened(msgspec.Struct, frozen=True):
 
 
 class Reply(msgspec.Struct, frozen=True):
-    """One message of the clinic: sentences, then what may be chosen."""
+    """One message of the clinic: sentences, then what may be chosen. `passing` is enough as a note that goes away by itself."""
 
     says: tuple[Say, ...]
     choices: tuple[Choice, ...] = ()
     happened: tuple[Happened, ...] = ()
+    passing: bool = False
+    asks_number: bool = False  # their telephone number, which some channels can share and prove by a button
 
 
-class Payload(msgspec.Struct, frozen=True):
-    """A reply as the outbox keeps it; the token makes its choices tappable."""
+class Payload(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A reply as the outbox keeps it; the token makes its choices tappable.
+
+    `receipt` is of the tap that it answers; a page of a longer list may stand `in_place` of the one whose button that was.
+    """
 
     reply: Reply
     language: str
     token: str | None = None
+    receipt: Receipt | None = None
+    in_place: bool = False
 
 
 _PAYLOAD = msgspec.json.Decoder(Payload)

@@ -59,6 +59,7 @@ class Draft(msgspec.Struct, frozen=True, omit_defaults=True):
     name: str | None = None
     birth_date: date | None = None
     contact: str | None = None
+    contact_is_proven: bool = False
 
     @property
     def says_what(self) -> bool:
@@ -97,6 +98,7 @@ class State(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="version"
     last: Slot | None = None  # what was booked last, for "the same for Nina"
     later: tuple[Meaning, ...] = ()  # what was asked for too, and has its turn once nothing is open
     greeted: bool = False
+    album: str | None = None  # the last one of which files came: they are answered once
     asked: int | None = None  # a checksum of the last question: it does not come again without a reason
     lost: bool = False  # what was remembered could not be read: say so, once
 

@@ -7,6 +7,8 @@ from functools import cached_property
 from secrets import token_urlsafe
 from typing import Any
 
+from msgspec import structs
+
 from bot import dialog
 from bot import state as states
 from bot.events import (
@@ -23,10 +25,15 @@ from bot.events import (
     HandedBack,
     HoldExpired,
     HoldSlot,
+    KeepNumber,
+    LinkUnknown,
     LookUpVisit,
     Move,
     Moved,
+    NumberGiven,
+    NumberKept,
     PatientRegistered,
+    Received,
     Refused,
     RegisterPatient,
     Released,
@@ -43,13 +50,37 @@ from bot.events import (
     Undone,
     VisitFound,
     VisitsFound,
+    WroteInGroup,
     unpack_act,
 )
 from bot.exchange import Perform, exchange
-from bot.messages import Inbound, Manner, Payload, Reply, by_digit, pack, unpack_choices
+from bot.messages import (
+    CancelVisit,
+    Choice,
+    Inbound,
+    InGroup,
+    Manner,
+    MoreTimes,
+    MoveVisit,
+    Nothing,
+    Other,
+    OwnNumber,
+    Payload,
+    Presence,
+    Reply,
+    Tap,
+    Undo,
+    Upload,
+    Words,
+    by_digit,
+    pack,
+    unpack_choices,
+)
 from bot.state import State
 from bot.understanding import understand_all
-from bot.understanding.meaning import Context
+from bot.understanding.identity import international
+from bot.understanding.intents import COMMANDS
+from bot.understanding.meaning import Context, Intent
 from core import failpoints
 from core.compliance import audit
 from core.crypto import Vault
@@ -63,7 +94,7 @@ from core.errors import (
     TooLateToChange,
     VisitChanged,
 )
-from core.messaging import conversations, handoffs, inbox, outbox
+from core.messaging import attachments, conversations, handoffs, inbox, outbox, reachability
 from core.people import consent, identities, patients
 from core.scheduling import booking, changing, slots, visits
 from core.scheduling.directory import Directory
@@ -121,22 +152,29 @@ def answer(answering: Answering, inbound: Inbound | None) -> None:
     turn = answering.turn
     state = states.unpack(turn.state)
     facts = answering.facts
-    event = _event(answering, state, inbound)
+    event = _happened(answering) if inbound is None else _HEAR[type(inbound)](answering, state, inbound)
     owner, is_silent = _owned(answering, event)
     failpoints.reach("turn.before_dialog")
-    said = _beside_staff(state, event) if is_silent else exchange(state, event, facts, _performer(answering))
+    said = _beside_staff(state, event) if is_silent else _exchange(answering, state, event, facts)
     failpoints.reach("turn.before_write")
-    _write(answering, said, owner)
+    _write(answering, said, owner, inbound, event)
     failpoints.reach("turn.before_commit")
+
+
+def _exchange(answering: Answering, state: State, event: Event | None, facts: Facts) -> Turn:
+    return Turn(state) if event is None else exchange(state, event, facts, _performer(answering))
 
 
 # --- staff -----------------------------------------------------------------------------------------------------------
 
 
-def _owned(answering: Answering, event: Event) -> tuple[int | None, bool]:
+_OF_THE_PATIENT = Said | Chose | ChoseNothing | Received | NumberGiven | LinkUnknown | WroteInGroup
+
+
+def _owned(answering: Answering, event: Event | None) -> tuple[int | None, bool]:
     """Who has the conversation after this event, and whether the dialog keeps silent about it."""
     owner = answering.turn.staff_id
-    if isinstance(event, Said | Chose | ChoseNothing):
+    if isinstance(event, _OF_THE_PATIENT):
         return owner, owner is not None
     if not isinstance(event, StaffAct):
         return owner, False  # the clock goes on
@@ -170,9 +208,10 @@ _AUDITED: dict[type, str] = {
 }
 
 
-def _beside_staff(state: State, event: Event) -> Turn:
+def _beside_staff(state: State, event: Event | None) -> Turn:
     """Staff have taken over and answer themselves; only the emergency text is sent all the same."""
-    if isinstance(event, Said) and event.meaning.emergency:
+    heard = event.said if isinstance(event, Received) else event
+    if isinstance(heard, Said) and heard.meaning.emergency:
         return Turn(state, (dialog.EMERGENCY,), None, ("emergency",))
     return Turn(state)
 
@@ -180,28 +219,11 @@ def _beside_staff(state: State, event: Event) -> Turn:
 # --- what happened ---------------------------------------------------------------------------------------------------
 
 
-def _event(answering: Answering, state: State, inbound: Inbound | None) -> Event:
+def _happened(answering: Answering) -> Event:
+    """What the clock or staff did."""
     turn = answering.turn
-    if inbound is None:
-        is_staff = turn.message.channel == inbox.STAFF
-        return unpack_act(turn.body) if is_staff else _from_clock(turn.message.external_id)
-    if inbound.token is not None:
-        return _tapped(answering, inbound.token, inbound.number or 0)
-    choices = () if turn.choices is None else unpack_choices(turn.choices)
-    directory = answering.directory
-    context = Context(
-        reference=turn.now.astimezone(directory.zone).replace(tzinfo=None),
-        directory=directory,
-        language=state.language,
-        asked=states.ASKED.get(state.step or ""),
-        asked_whom=state.step == "booking.whom",
-        patients=tuple((patient.id, patient.known_as) for patient in answering.known),
-        opens=directory.opens,
-        closes=directory.closes,
-        region=directory.organization.region,
-    )
-    meaning, *besides = understand_all(inbound.text, context)
-    return Said(meaning, choices, tuple(besides))
+    is_staff = turn.message.channel == inbox.STAFF
+    return unpack_act(turn.body) if is_staff else _from_clock(turn.message.external_id)
 
 
 def _from_clock(what: str) -> Event:
@@ -211,14 +233,97 @@ def _from_clock(what: str) -> Event:
     return HoldExpired(int(id))
 
 
-def _tapped(answering: Answering, token: str, number: int) -> Event:
+def _said(answering: Answering, state: State, words: Words) -> Event:
+    if words.reference is not None:
+        return LinkUnknown()
+    turn = answering.turn
+    choices = () if turn.choices is None else unpack_choices(turn.choices)
+    command = COMMANDS.get(words.command or "")
+    if command is None:
+        return _understood(answering, state, f"{words.command or ''} {words.text}".strip(), choices)
+    return _understood(answering, state, words.text, choices, command)
+
+
+def _understood(
+    answering: Answering, state: State, text: str, choices: tuple[Choice, ...] = (), *commanded: Intent
+) -> Said:
+    turn, directory = answering.turn, answering.directory
+    context = Context(
+        reference=turn.now.astimezone(directory.zone).replace(tzinfo=None),
+        directory=directory,
+        language=state.language,
+        asked=None if commanded else states.ASKED.get(state.step or ""),
+        asked_whom=state.step == "booking.whom",
+        patients=tuple((patient.id, patient.known_as) for patient in answering.known),
+        opens=directory.opens,
+        closes=directory.closes,
+        region=directory.organization.region,
+    )
+    meaning, *besides = understand_all(text, context)
+    return Said(structs.replace(meaning, intents=(*commanded, *meaning.intents)), choices, tuple(besides))
+
+
+def _tapped(answering: Answering, _state: State, tap: Tap) -> Event:
     """A button means what its prompt says, however old; one of another conversation means nothing here."""
     turn = answering.turn
-    sealed = outbox.prompt(answering.session, turn.conversation_id, token)
+    sealed = outbox.prompt(answering.session, turn.conversation_id, tap.token)
     if sealed is None:
         return ChoseNothing()
-    choice = by_digit(unpack_choices(turn.opened("prompts.choices", sealed))).get(number)
+    choice = by_digit(unpack_choices(turn.opened("prompts.choices", sealed))).get(tap.number)
     return ChoseNothing() if choice is None else Chose(choice.action)
+
+
+def _uploaded(answering: Answering, state: State, upload: Upload) -> Event | None:
+    """A file is fetched later; words beside it are heard now. Of an album only the first file is answered."""
+    turn = answering.turn
+    refused = _flaw(upload)
+    if refused is not None:
+        return refused
+    place = turn.message.channel, turn.message.account
+    reference = turn.sealed("attachments.reference", upload.reference.encode())
+    attachments.want(
+        answering.session, turn.conversation_id, turn.message.id, place, upload.kind, upload.media_type, reference
+    )
+    if upload.album is not None and upload.album == state.album:
+        return None
+    return Received(
+        upload.kind, said=_understood(answering, state, upload.caption) if upload.caption else None, album=upload.album
+    )
+
+
+def _flaw(upload: Upload) -> Received | None:
+    if upload.media_type not in attachments.TYPES:
+        return Received("strange_type")
+    is_large = upload.size is not None and upload.size > attachments.LARGEST
+    return Received("too_large", most=attachments.LARGEST // 1024**2) if is_large else None
+
+
+def _own_number(_answering: Answering, _state: State, given: OwnNumber) -> Event:
+    number = international(given.number)
+    return Received("strange_contact") if number is None else NumberGiven(number)
+
+
+def _presence(answering: Answering, _state: State, presence: Presence) -> None:
+    """They have blocked us, or let us write again: nothing to say, as they would not get it or have not asked."""
+    address = answering.turn.message.address
+    assert address is not None
+    if presence.reachable:
+        reachability.found(answering.session, address.id, answering.actor)
+    else:
+        reachability.lost(answering.session, address.id, "blocked", answering.actor, answering.turn.now)
+
+
+_HEAR: dict[type, Callable[[Answering, State, Any], Event | None]] = {
+    Words: _said,
+    Tap: _tapped,
+    Upload: _uploaded,
+    OwnNumber: _own_number,
+    Other: lambda _answering, _state, other: Received(other.what),
+    InGroup: lambda _answering, _state, group: WroteInGroup() if group.addressed else None,
+    Presence: _presence,
+    Nothing: lambda _answering, _state, _nothing: None,
+}
+"""What each kind of message is to the dialog; None where it has nothing to say to it."""
 
 
 # --- what the dialog asks for ----------------------------------------------------------------------------------------
@@ -285,10 +390,16 @@ def _register(answering: Answering, request: RegisterPatient) -> Event:
     address_id = answering.address_id
     assert address_id is not None
     patient = patients.register(
-        session, answering.vault, request.name, request.birth_date, actor, contact=request.contact
+        session,
+        answering.vault,
+        request.name,
+        request.birth_date,
+        actor,
+        contact=request.contact,
+        is_proven=request.is_proven,
     )
     identities.link(session, address_id, patient.id, request.relationship, actor)
-    if request.contact is not None:
+    if request.contact is not None and not request.is_proven:  # they were asked for it, and told what for
         consent.record(
             session,
             address_id,
@@ -299,6 +410,11 @@ def _register(answering: Answering, request: RegisterPatient) -> Event:
             inbox_id=turn.message.id,
         )
     return PatientRegistered(patient.id, patient.first_name)
+
+
+def _keep_number(answering: Answering, request: KeepNumber) -> Event:
+    patients.add_number(answering.session, answering.vault, request.patient, request.number, answering.actor)
+    return NumberKept()
 
 
 def _find_visits(answering: Answering, request: FindVisits) -> Event:
@@ -376,34 +492,50 @@ _PERFORM: dict[type, Callable[[Answering, Any], Event]] = {
     TakeBack: _take_back,
     ReleaseHold: _release,
     RegisterPatient: _register,
+    KeepNumber: _keep_number,
 }
 
 
 # --- what is owed ----------------------------------------------------------------------------------------------------
 
 
-def _write(answering: Answering, said: Turn, owner: int | None) -> None:
-    """Replies, state, and the message done."""
+def _write(answering: Answering, said: Turn, owner: int | None, inbound: Inbound | None, event: Event | None) -> None:
+    """Replies, state, and the message done. Every tap is acknowledged, also where there is nothing to say to it."""
     session, turn, state = answering.session, answering.turn, said.state
     for reason in dict.fromkeys(said.handoffs):
         handoffs.hand_over(session, turn.conversation_id, reason, turn.now)
-    replies = () if answering.address_id is None else _joined(said.replies)
-    owed = [outgoing(turn, seq, reply, state.language) for seq, reply in enumerate(replies, turn.seq + 1)]
+    receipt = inbound.receipt if isinstance(inbound, Tap | InGroup) else None
+    replies = [] if answering.address_id is None else list(_joined(said.replies))
+    if receipt is not None and not replies:
+        replies = [Reply(())]
+    is_page = isinstance(event, Chose) and isinstance(event.action, MoreTimes)
+    payloads = [Payload(reply, state.language, in_place=is_page and bool(reply.choices)) for reply in replies]
+    if payloads:
+        payloads[0] = structs.replace(payloads[0], receipt=receipt)
+    owed = [outgoing(turn, seq, payload) for seq, payload in enumerate(payloads, turn.seq + 1)]
     conversations.finish(session, turn, states.pack(state), owner, answering.address_id, owed)
 
 
-def outgoing(turn: conversations.Turn, seq: int, reply: Reply, language: str) -> outbox.Message:
+def outgoing(turn: conversations.Turn, seq: int, payload: Payload) -> outbox.Message:
     """A reply as it goes into the outbox, with a prompt where there is something to choose."""
+    reply = payload.reply
+    is_vital = any(happened.event in VITAL for happened in reply.happened)
     if not reply.choices:
-        return outbox.Message(seq, turn.sealed("outbox.payload", pack(Payload(reply, language))))
+        return outbox.Message(seq, turn.sealed("outbox.payload", pack(payload)), is_vital=is_vital)
     token = token_urlsafe(9)
     return outbox.Message(
         seq,
-        turn.sealed("outbox.payload", pack(Payload(reply, language, token))),
+        turn.sealed("outbox.payload", pack(structs.replace(payload, token=token))),
         token,
         turn.sealed("prompts.choices", pack(reply.choices)),
         turn.now + PROMPT_LIFE,
+        lasts=all(isinstance(choice.action, Undo | MoveVisit | CancelVisit) for choice in reply.choices),
+        is_vital=is_vital,
     )
+
+
+VITAL = frozenset({"booked", "moved", "moved_back", "cancelled", "restored", "unbooked"})
+"""What a patient must hear of, twice rather than not at all."""
 
 
 def _joined(replies: Sequence[Reply]) -> Iterator[Reply]:
@@ -416,4 +548,6 @@ def _joined(replies: Sequence[Reply]) -> Iterator[Reply]:
             tuple(said for reply in rest for said in reply.says),
             next((reply.choices for reply in reversed(rest) if reply.choices), ()),
             tuple(happened for reply in rest for happened in reply.happened),
+            all(reply.passing for reply in rest),
+            any(reply.asks_number for reply in rest),
         )

@@ -1,36 +1,65 @@
 """Between vendors' formats and plain messages: what came in is decoded, what is owed is rendered and sent.
 
-`CHANNELS` is the plugin system. A channel without `send` has a reader that fetches for itself.
+`CHANNELS` is the plugin system. A channel without `open` has a reader that fetches for itself.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from bot.messages import Inbound, Manner, Payload
-from channels import terminal, webchat
+from channels import telegram, terminal, webchat
 from channels.rendering import BUTTONS, NUMBERS
-from core.messaging.outbox import Outcome, Owed
+from channels.telegram import decode
+from core.config import Settings
+from core.messaging.outbox import Outcome, Owed, Rate
 from core.scheduling.directory import Directory
+
+
+class Speaker(Protocol):
+    """A way to a vendor, open for as long as a sender lives. Its failures are `channels.errors`."""
+
+    account_rate: Rate  # at which each of our accounts may talk
+
+    def address_rate(self, address: str) -> Rate:
+        """At which one address may be written to."""
+
+    def send(self, owed: Owed, payload: Payload, directory: Directory) -> Outcome:
+        """Hand one message over."""
+
+    def fetch(self, account: str, reference: str, most: int) -> bytes:
+        """A file that somebody sent, of at most so many bytes."""
+
+    def close(self) -> None:
+        """Let go of it."""
 
 
 @dataclass(frozen=True)
 class Channel:
-    """How one channel is read, and how one talks on it. `manner` goes by our account on that channel."""
+    """How one channel is read, and how one talks on it. `manner` goes by our account on that channel.
+
+    `amended` is a message's body as its writer has changed it since, where the channel can do that: given what came behind it.
+    `open` is for senders alone: it loads a vendor's library.
+    """
 
     decode: Callable[[bytes], Inbound]
     manner: Callable[[str], Manner]
-    send: Callable[[Owed, Payload, Directory], Outcome] | None = None
+    open: Callable[[Settings], Speaker] | None = None
+    amended: Callable[[bytes, Sequence[bytes]], bytes] | None = None
+
+
+def _open_telegram(settings: Settings) -> Speaker:
+    from channels.telegram.send import open_speaker  # 60 MB that only a sender needs
+
+    return open_speaker(settings)
 
 
 _SPACIOUS = Manner(reachable=False, most_options=6)
 _BY_DIGITS = Manner(patience=2)  # people answer an SMS late
+_TAPPED = Manner(most_options=6)
 
 CHANNELS: dict[str, Channel] = {
     webchat.CHANNEL: Channel(webchat.decode, lambda _: _SPACIOUS),
     terminal.CHANNEL: Channel(terminal.decode, lambda account: {BUTTONS: _SPACIOUS, NUMBERS: _BY_DIGITS}[account]),
+    telegram.CHANNEL: Channel(decode.decode, lambda _: _TAPPED, _open_telegram, decode.amended),
 }
-
-
-def sending(channels: Mapping[str, Channel]) -> list[str]:
-    """The channels that a sender serves."""
-    return [name for name, channel in channels.items() if channel.send is not None]

@@ -1,60 +1,97 @@
 """Claim what is owed, hand it to its channel, settle. Vendors are called outside of any transaction."""
 
 from collections.abc import Mapping
+from datetime import timedelta
 
 import psycopg
 from sqlalchemy import Engine
 
 from bot.messages import unpack_payload
-from channels import Channel, sending
-from channels.errors import Permanent, Temporary, Unknown
-from core import failpoints, logs
+from channels import Speaker
+from channels.errors import Permanent, Temporary, Unknown, Unreachable
+from core import clock, failpoints, logs
+from core.compliance.audit import Actor
 from core.crypto import Vault
 from core.database import at_once, transaction
-from core.messaging import outbox
+from core.messaging import attachments, outbox, reachability
+from core.messaging.attachments import Wanted
 from core.messaging.outbox import Outcome, Owed
 from core.scheduling.directory import Directory
 
 MOST_ATTEMPTS = 8
+FETCH_AGAIN = timedelta(seconds=30)
+SENDER = Actor("sender")
+
 _log = logs.get(__name__)
 
 
-def deliver_next(engine: Engine, vault: Vault, directory: Directory, channels: Mapping[str, Channel]) -> bool:
-    """Hand over the next message that may go now; False when there is none.
+def deliver_next(engine: Engine, vault: Vault, directory: Directory, speakers: Mapping[str, Speaker]) -> bool:
+    """Hand over the next message that may go now on one of these channels; False when there is none.
 
-    One at a time, so that its lease covers the vendor's call, and a sender that dies leaves one *unknown* and no more.
+    One at a time, so that its lease covers the vendor's call, and whoever dies at it leaves one *unknown* and no more.
     """
+    rates = {name: speaker.account_rate for name, speaker in speakers.items()}
     try:
         with transaction(engine) as session:
-            claimed = outbox.claim(session, vault, sending(channels))
+            claimed = outbox.claim(session, vault, rates)
     except psycopg.errors.UniqueViolation:
         return True  # another sender was faster with an address: look again
     if claimed is None:
         return False
     channel, owed = claimed
     failpoints.reach("send.after_claim")
-    outcome = _handed_over(channels[channel], owed, directory)
+    speaker = speakers[channel]
+    outcome, lost = _handed_over(speaker, owed, directory)
     failpoints.reach("send.before_settle")
-    with at_once(engine) as session:
-        outbox.settle(session, owed, outcome)
+    with (at_once if outcome.status == "sent" else transaction)(engine) as session:
+        outbox.settle(session, owed, outcome, speaker.address_rate(owed.address))
+        if lost is not None:
+            reachability.lost(session, owed.address_id, lost, SENDER, clock.now(session))
     failpoints.reach("send.after_settle")
     _log.info("delivered", outbox_id=owed.id, channel=channel, status=outcome.status, code=outcome.error)
     return True
 
 
-def _handed_over(channel: Channel, owed: Owed, directory: Directory) -> Outcome:
-    assert channel.send is not None
+def _handed_over(speaker: Speaker, owed: Owed, directory: Directory) -> tuple[Outcome, str | None]:
+    """How it ended, and why nothing reaches this address any more, where that is so."""
     try:
-        return channel.send(owed, unpack_payload(owed.payload), directory)
+        return speaker.send(owed, unpack_payload(owed.payload), directory), None
     except Temporary as error:
-        if owed.attempts >= MOST_ATTEMPTS:
-            return Outcome("failed", error=error.code)
-        return Outcome("due", error=error.code, retry_in=error.retry_in)
+        if owed.attempts >= MOST_ATTEMPTS and not error.forgiven:
+            return Outcome("failed", error=error.code), None
+        return Outcome("due", error=error.code, retry_in=error.retry_in, forgiven=error.forgiven), None
+    except Unreachable as error:  # back to the queue, with which it goes to the person's next channel or to staff
+        return Outcome("due", error=error.code), error.code
     except Permanent as error:
-        return Outcome("failed", error=error.code)
+        return Outcome("failed", error=error.code), None
     except Unknown as error:
-        return Outcome("unknown", error=error.code)
+        return Outcome("unknown", error=error.code), None
     except Exception:
         # A bug in an adapter must not stop the queue; whether bytes went out nobody can tell.
         _log.exception("adapter_failed", outbox_id=owed.id)
-        return Outcome("unknown", error="adapter_failed")
+        return Outcome("unknown", error="adapter_failed"), None
+
+
+def fetch_next(engine: Engine, vault: Vault, speakers: Mapping[str, Speaker]) -> bool:
+    """Fetch the next file that somebody sent; False when there is none. To fetch one twice does no harm."""
+    with at_once(engine) as session:
+        wanted = attachments.claim(session, vault, speakers)
+    if wanted is None:
+        return False
+    try:
+        content = speakers[wanted.channel].fetch(wanted.account, wanted.reference, attachments.LARGEST)
+    except Permanent as error:
+        with at_once(engine) as session:
+            attachments.fail(session, wanted, error.code)
+    except Exception as error:
+        _log.warning("file_not_fetched", code=getattr(error, "code", type(error).__name__), attempts=wanted.attempts)
+        with at_once(engine) as session:
+            attachments.try_later(session, wanted, "not_fetched", FETCH_AGAIN)
+    else:
+        _keep(engine, wanted, content)
+    return True
+
+
+def _keep(engine: Engine, wanted: Wanted, content: bytes) -> None:
+    with at_once(engine) as session:
+        attachments.keep(session, wanted, content)

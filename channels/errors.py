@@ -1,4 +1,4 @@
-"""How a delivery can fail, in the three ways that matter to what happens next."""
+"""How a delivery can fail, in the four ways that matter to what happens next."""
 
 from datetime import timedelta
 
@@ -12,15 +12,20 @@ class DeliveryFailed(Exception):
 
 
 class Temporary(DeliveryFailed):
-    """Try again after `retry_in`."""
+    """Try again after `retry_in`. What is `forgiven` was not the message's fault, and may happen any number of times."""
 
-    def __init__(self, code: str, retry_in: timedelta) -> None:
+    def __init__(self, code: str, retry_in: timedelta, *, forgiven: bool = False) -> None:
         super().__init__(code)
         self.retry_in = retry_in
+        self.forgiven = forgiven
 
 
 class Permanent(DeliveryFailed):
     """It will not help to try again."""
+
+
+class Unreachable(Permanent):
+    """Nothing reaches this address any more."""
 
 
 class Unknown(DeliveryFailed):

@@ -3,13 +3,13 @@
 from core import clock, crypto
 from core.compliance import audit, seals
 from core.database import metadata
-from core.messaging import conversations, handoffs, inbox, outbox
+from core.messaging import attachments, conversations, handoffs, inbox, outbox
 from core.people import consent, identities, organization, patients, personas, practitioners, staff
 from core.scheduling import booking, policies, schedules, visit_types
 
 __all__ = ["metadata"]
 
 MODULES = (
-    audit, booking, clock, consent, conversations, crypto, handoffs, identities, inbox, organization, outbox, patients, personas,
+    attachments, audit, booking, clock, consent, conversations, crypto, handoffs, identities, inbox, organization, outbox, patients, personas,
     policies, practitioners, schedules, seals, staff, visit_types,
 )  # fmt: skip

@@ -15,7 +15,7 @@ from uuid import uuid4
 from sqlalchemy import Engine
 
 from bot.events import HandedBack, StaffAct, StaffSaid, TookOver, pack_act
-from bot.messages import by_digit, unpack_choices, unpack_payload
+from bot.messages import Other, OwnNumber, Presence, Tap, Upload, Words, by_digit, unpack_choices, unpack_payload
 from bot.texts import say, say_all
 from channels import Channel
 from core import clock
@@ -230,13 +230,27 @@ def _spoken(session: Session, chat: Open, channels: Mapping[str, Channel]) -> It
 
 
 def _written(session: Session, chat: Open, channel: Channel, body: bytes) -> str:
-    """What the patient wrote, or the label of what they tapped."""
-    inbound = channel.decode(chat.key.open("inbox.body", chat.id, body))
-    if inbound.token is None:
-        return inbound.text
-    prompt = outbox.prompt(session, chat.id, inbound.token)
+    """What the patient wrote, the label of what they tapped, or what else they sent."""
+    match channel.decode(chat.key.open("inbox.body", chat.id, body)):
+        case Words(text, command):
+            return f"/{command} {text}" if command else text
+        case Tap(token, number):
+            return _tapped(session, chat, token, number)
+        case Upload(kind, caption=caption):
+            return f"[{kind}] {caption}"
+        case Other(what):
+            return f"[{what.replace('_', ' ')}]"
+        case OwnNumber():
+            return "[their number]"
+        case Presence(reachable):
+            return "[lets us write again]" if reachable else "[has blocked us]"
+    return "[nothing to read]"
+
+
+def _tapped(session: Session, chat: Open, token: str, number: int) -> str:
+    prompt = outbox.prompt(session, chat.id, token)
     choices = unpack_choices(chat.key.open("prompts.choices", chat.id, prompt)) if prompt else ()
-    choice = by_digit(choices).get(inbound.number or 0)
+    choice = by_digit(choices).get(number)
     return "[a button]" if choice is None else f"[{say(choice.label, 'en', directory.load(session))}]"
 
 

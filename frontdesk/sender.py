@@ -1,48 +1,99 @@
-"""Deliver the outbox to the channels that have a vendor. Run as many as needed: one message per address is in flight, in order."""
+"""Deliver the outbox to the channels that have a vendor, and fetch what people sent. Run as many as needed.
 
+One message per address is in flight, in order; one thread has one.
+"""
+
+import random
+import threading
 import time
+from collections.abc import Mapping
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
 
-from channels import CHANNELS
-from channels.delivery import deliver_next
+from sqlalchemy import Engine
+
+from channels import CHANNELS, Speaker
+from channels.delivery import deliver_next, fetch_next
 from core import logs
 from core.config import Settings
+from core.crypto import Vault
 from core.database import UNAVAILABLE, at_once, open_engine, transaction
 from core.messaging import outbox
-from core.messaging.waking import Ear
-from core.scheduling import directory
+from core.messaging.waking import TICK, Ear
+from core.scheduling.directory import Cached, Directory
 from frontdesk.processes import stopped_by_signal
 
+THREADS = 4  # messages of one process that are on their way at once: a vendor takes its time over each
 EXPIRING = 5  # seconds between two looks for senders that died
+BRIEFLY = 0.01  # seconds, for what may go in an instant
 
 _log = logs.get(__name__)
 
 
 def main(settings: Settings) -> None:
-    """Deliver until a signal comes. A database that is away is waited for.
-
-    Senders see by themselves that one of them has died: workers, who do so too, may be dying at the same time.
-    """
-    engine = open_engine(settings.database_url, pool_size=1)
+    """Deliver until a signal comes. A database that is away is waited for."""
+    opening = {name: channel.open for name, channel in CHANNELS.items() if channel.open is not None}
+    speakers = {name: open_(settings) for name, open_ in opening.items()}
+    engine = open_engine(settings.database_url, pool_size=THREADS)
     ear = Ear(settings.database_url, "outbox")
-    known = directory.Cached()
-    stopping = stopped_by_signal(ear)
-    looked_at = 0.0
-    while not stopping.is_set():
-        heard = ear.rings
-        try:
-            with transaction(engine) as session:
-                clinic = known.current(session)
-            if time.monotonic() - looked_at > EXPIRING:
-                with at_once(engine) as session:
-                    outbox.expire_leases(session)
-                looked_at = time.monotonic()
-            while not stopping.is_set() and deliver_next(engine, settings.vault, clinic, CHANNELS):
-                pass
-        except UNAVAILABLE as error:
-            _log.warning("database_away", error=type(error).__name__)
-            engine.dispose()
-            stopping.wait(1)
-            continue
-        ear.wait(heard)
-    ear.close()
+    sender = Sender(engine, settings.vault, speakers, ear, stopped_by_signal(ear))
+    with ThreadPoolExecutor(THREADS, "sender") as pool:
+        working = [pool.submit(sender.work) for _ in range(THREADS)]
+        wait(
+            working, return_when=FIRST_EXCEPTION
+        )  # a bug in one of them ends the process, to be seen and started again
+        sender.stopping.set()
+        ear.close()
+    for speaker in speakers.values():
+        speaker.close()
     engine.dispose()
+    for work in working:
+        work.result()
+
+
+@dataclass
+class Sender:
+    """What the threads of a sender share."""
+
+    engine: Engine
+    vault: Vault
+    speakers: Mapping[str, Speaker]
+    ear: Ear
+    stopping: threading.Event
+    directory: Cached = field(default_factory=Cached)
+    _looked_at: float = 0.0
+
+    def work(self) -> None:
+        """Deliver, one message at a time, until told to stop."""
+        while not self.stopping.is_set():
+            heard = self.ear.rings
+            try:
+                self._expire_now_and_then()
+                pause = self._deliver_all(self._clinic())
+            except UNAVAILABLE as error:
+                _log.warning("database_away", error=type(error).__name__)
+                self.engine.dispose()
+                self.stopping.wait(1 + random.random())  # noqa: S311  # so that senders do not come back all at once
+                continue
+            self.ear.wait(heard, pause)
+
+    def _clinic(self) -> Directory:
+        with transaction(self.engine) as session:
+            return self.directory.current(session)
+
+    def _deliver_all(self, clinic: Directory) -> float:
+        """Deliver what may go now; returns the seconds until something else may."""
+        while not self.stopping.is_set() and deliver_next(self.engine, self.vault, clinic, self.speakers):
+            pass
+        while not self.stopping.is_set() and fetch_next(self.engine, self.vault, self.speakers):
+            pass
+        with at_once(self.engine) as session:
+            seconds = outbox.next_in(session, self.speakers)
+        return TICK if seconds is None else min(max(seconds, BRIEFLY), TICK)
+
+    def _expire_now_and_then(self) -> None:
+        """Senders see by themselves that one of them has died: workers, who do so too, may be dying at the same time."""
+        if time.monotonic() - self._looked_at > EXPIRING:
+            self._looked_at = time.monotonic()
+            with transaction(self.engine) as session:
+                outbox.expire_leases(session)

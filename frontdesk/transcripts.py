@@ -76,7 +76,7 @@ def _formatted(line: Line) -> str:
 
 def shown(answer: Answer) -> str:
     """A message of the clinic with its buttons, as a transcript writes it."""
-    text, buttons = answer.rendered
+    text, buttons, *_ = answer.rendered
     return "\n".join([text, " ".join(f"[{button.label}]" for button in buttons)]) if buttons else text
 
 

@@ -180,7 +180,7 @@ _OUTBOX = "SELECT count(*) FROM outbox"
 def every_reply_is_accounted_for(evidence: Evidence) -> Finding:
     """I3: every owed message was handed over once or its failure is written down, in order, one at a time."""
     session = evidence.session
-    read = [name for name, channel in CHANNELS.items() if channel.send is None]
+    read = [name for name, channel in CHANNELS.items() if channel.open is None]
     values = {"stuck": STUCK, "read": read, "most": MOST_ATTEMPTS, "lease": outbox.LEASE, "farthest": FARTHEST}
     broken = [row for flaws in (_UNSETTLED, _OUT_OF_ORDER, _PROMPTS, _NUMBERS) for row in run(session, flaws, **values)]
     if evidence.ledger is not None:

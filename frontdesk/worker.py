@@ -14,7 +14,7 @@ from datetime import timedelta
 import psycopg
 from sqlalchemy import Engine
 
-from bot.messages import Happened, Inbound, Manner, Reply, Say
+from bot.messages import Happened, Inbound, Manner, Payload, Reply, Say
 from bot.turn import Answering, answer, outgoing
 from bot.understanding import warm_up
 from channels import CHANNELS, Channel
@@ -140,7 +140,7 @@ class Worker:
             _log.warning("demo_is_silent", conversation_id=turn.conversation_id, reason="a real channel needs --demo")
             conversations.finish(session, turn, None, turn.staff_id)
             return
-        answer(answering, self._decoded(turn))
+        answer(answering, self._decoded(session, turn))
 
     def _answering(self, session: Session, turn: Turn) -> Answering:
         message = turn.message
@@ -154,12 +154,16 @@ class Worker:
     def _manner(self, at: inbox.Address, clinic: Directory) -> Manner:
         """How one talks there; an invented clinic on a real channel must not be taken for a real one."""
         channel = self.channels[at.channel]
-        is_demo = clinic.organization.is_demo and channel.send is not None
+        is_demo = clinic.organization.is_demo and channel.open is not None
         return replace(channel.manner(at.account), is_demo=is_demo)
 
-    def _decoded(self, turn: Turn) -> Inbound | None:
-        message = turn.message
-        return None if message.address is None else self.channels[message.channel].decode(turn.body)
+    def _decoded(self, session: Session, turn: Turn) -> Inbound | None:
+        if turn.message.address is None:
+            return None
+        channel, body = self.channels[turn.message.channel], turn.body
+        if channel.amended is not None and turn.more:
+            body = channel.amended(body, conversations.bodies_behind(session, turn))
+        return channel.decode(body)
 
     def _failed(self, claim: Claim) -> Turn | None:
         """Try again a little later; after the third time the message is put aside and the next one has its turn."""
@@ -182,7 +186,7 @@ class Worker:
             _log.error("put_aside", conversation_id=claim.conversation_id, inbox_id=turn.message.id)
             handoffs.hand_over(session, turn.conversation_id, "aside", turn.now)
             told = Reply((Say("error.aside"),), (), (Happened("handed_over", {"reason": "aside"}),))
-            owed = [] if at is None else [outgoing(turn, turn.seq + 1, told, "en")]
+            owed = [] if at is None else [outgoing(turn, turn.seq + 1, Payload(told, "en"))]
             conversations.finish(session, turn, None, turn.staff_id, None if at is None else at.id, owed, aside=True)
         return turn
 

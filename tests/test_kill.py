@@ -143,7 +143,7 @@ def test_a_sender_killed_at_work_leaves_an_unknown_and_sends_nothing_twice(
     ledger = tmp_path / "ledger"
     ledger.touch()
     vendor = Recording(ledger=ledger)
-    send = partial(deliver_next, practice.engine, practice.vault, practice.directory, vendor.channels)
+    send = partial(deliver_next, practice.engine, practice.vault, practice.directory, vendor.speakers)
 
     assert died(start(practice.engine, "tests.fakes.recording", "sender", str(ledger), failpoint=f"{failpoint}:kill"))
     assert not send()  # the second one waits until the first is settled

@@ -93,7 +93,8 @@ def go_on(state: State, facts: Facts) -> Turn:
     assert draft.name is not None
     assert draft.birth_date is not None
     relationship: Literal["self", "dependent"] = "dependent" if draft.dependent or facts.owner is not None else "self"
-    return Turn(state, request=RegisterPatient(draft.name, draft.birth_date, draft.contact, relationship))
+    registered = RegisterPatient(draft.name, draft.birth_date, draft.contact, draft.contact_is_proven, relationship)
+    return Turn(state, request=registered)
 
 
 # --- what and whom ---------------------------------------------------------------------------------------------------
@@ -271,8 +272,23 @@ def offer(state: State, found: SlotsFound, facts: Facts) -> Turn:
         "details": in_common(slots, found.wanted, draft, facts),
         "wish": Wish(found.wanted.when),
     }
-    choices = _offers(slots, found.wanted, draft, facts)
+    choices = _offers(slots, found.wanted, draft, facts, _page_before(state, found.wanted))
     return Turn(replace(state, stack=("booking.time",)), (*before, reply(key, values, choices)))
+
+
+def _page_before(state: State, wanted: Wanted) -> Wanted | None:
+    """The same wish, as it was offered before "more" was asked for."""
+    if wanted.after is None:
+        return None
+    pages = (draft.wanted() for draft in reversed(state.trail))
+    return next(
+        (
+            page
+            for page in pages
+            if replace(page, after=wanted.after) == wanted and (page.after is None or page.after < wanted.after)
+        ),
+        None,
+    )
 
 
 _NEAREST = {
@@ -284,14 +300,19 @@ _NEAREST = {
 """How offers that are not what was wished begin: whether the reason was said, and whether these are more times."""
 
 
-def _offers(slots: Sequence[Slot], wanted: Wanted, draft: Draft, facts: Facts) -> list[Choice]:
+def _offers(
+    slots: Sequence[Slot], wanted: Wanted, draft: Draft, facts: Facts, before: Wanted | None = None
+) -> list[Choice]:
+    """A choice for each slot, and the ways on: to later ones, back to the page `before`, to another day."""
     later = replace(wanted, after=max(slot.start for slot in slots))
-    return [
-        *offers(slots, draft, facts),
-        Choice(Say("choice.more_times"), MoreTimes(later, draft.patient, draft.moving), kind="more"),
-        Choice(Say("choice.other_day"), OtherDay(), kind="change"),
-        PERSON,
-    ]
+    more = Choice(Say("choice.more_times"), MoreTimes(later, draft.patient, draft.moving), kind="more")
+    other_day = Choice(Say("choice.other_day"), OtherDay(), kind="change")
+    back = [] if before is None else [_back_to(before, draft)]
+    return [*offers(slots, draft, facts), more, other_day, *back, PERSON]
+
+
+def _back_to(page: Wanted, draft: Draft) -> Choice:
+    return Choice(Say("choice.back"), MoreTimes(page, draft.patient, draft.moving), kind="back")
 
 
 def pick(state: State, chosen: Pick, facts: Facts) -> Turn:
@@ -344,7 +365,8 @@ def hold_expired(state: State, event: HoldExpired) -> Turn:
 
 def _ask(step: Step) -> Callable[[State, Facts], Turn]:
     def ask(state: State, _facts: Facts) -> Turn:
-        return Turn(state, (reply(step, {"example": Day(EXAMPLE)}),))
+        question = reply(step, {"example": Day(EXAMPLE)})
+        return Turn(state, (replace(question, asks_number=step == "booking.contact"),))
 
     return ask
 
@@ -403,7 +425,7 @@ def booked(state: State, event: Booked, facts: Facts) -> Turn:
     stack = tuple(step for step in state.stack if not step.startswith("booking."))
     undoable = None if event.already else undo
     rested = replace(state, stack=stack, draft=Draft(), trail=(), undoable=undoable, last=visit.slot)
-    return Turn(rested, (Reply(tuple(says), choices, happened),))
+    return Turn(rested, (Reply(tuple(says), choices, happened, passing=event.already),))
 
 
 def refused(state: State, event: Refused, facts: Facts) -> Turn:

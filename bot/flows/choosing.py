@@ -57,7 +57,7 @@ def meant(said: Said, facts: Facts) -> list[Choice]:
         )
         return [placed] if named else [placed, *by_date]  # "the 3rd": the third time, or the day?
     if "more" in meaning.intents:
-        return [choice for choice in said.choices if isinstance(choice.action, MoreTimes)]
+        return [choice for choice in said.choices if choice.kind == "more" and isinstance(choice.action, MoreTimes)]
     if meaning.answer == "yes" and not filling.describes(meaning):
         return [choice for choice in options if isinstance(choice.action, Pick | Mean)]
     return []

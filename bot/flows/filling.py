@@ -313,6 +313,7 @@ def identified(draft: Draft, meaning: Meaning, facts: Facts) -> Draft:
         name=meaning.name or draft.name,
         birth_date=meaning.birth_date if plausible(meaning.birth_date, facts.today) else draft.birth_date,
         contact=meaning.email or meaning.phone or draft.contact,
+        contact_is_proven=draft.contact_is_proven and not (meaning.email or meaning.phone),
     )
 
 

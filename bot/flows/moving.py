@@ -192,7 +192,7 @@ def moved(state: State, event: Moved, facts: Facts) -> Turn:
     values = visit_values(visit, facts)
     rested = replace(state, stack=(), draft=Draft(), trail=(), last=visit.slot)
     if event.already:
-        return Turn(rested, (reply("moving.already", values),))
+        return Turn(rested, (replace(reply("moving.already", values), passing=True),))
     key = "moving.can_undo" if event.keeps_time else "moving.can_undo_soon"
     says = (Say("moving.moved", values | {"was": moment(event.was, facts)}), *notice_of(visit, facts), Say(key))
     happened = Happened("moved", visit_facts(visit, facts))

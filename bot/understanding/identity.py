@@ -133,6 +133,16 @@ def _phone(text: str, asked: Asked | None, region: str) -> str | None:
     return None
 
 
+def international(number: str) -> str | None:
+    """A telephone number in international form, with or without its plus, as E.164; None where it is none."""
+    try:
+        parsed = phonenumbers.parse(f"+{number.lstrip('+')}"[:40])
+    except phonenumbers.NumberParseException:
+        return None
+    is_possible = phonenumbers.is_possible_number(parsed)
+    return phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164) if is_possible else None
+
+
 def _name(text: str, lexicon: Lexicon, asked: Asked | None) -> str | None:
     """The name after words that announce one."""
     words = [(word[0], plain(word[0]), word.start()) for word in _NAME_WORD.finditer(text)]

@@ -7,6 +7,19 @@ from typing import Literal, cast
 from bot.understanding.lexicon import Lexicon
 from bot.understanding.meaning import Intent
 
+COMMANDS: dict[str, Intent] = {
+    "start": "greeting",
+    "book": "book",
+    "visits": "visits",
+    "cancel": "cancel",
+    "hours": "hours",
+    "person": "person",
+    "help": "help",
+    "undo": "undo",
+    "back": "back",
+}
+"""What commands such as /book mean, in every language."""
+
 
 def is_emergency(words: str, lexicon: Lexicon) -> bool:
     """Whether somebody may need help now. In doubt, yes."""

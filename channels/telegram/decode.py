@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Literal, NamedTuple
 
-from bot.messages import InGroup, Inbound, Nothing, Other, OwnNumber, Presence, Receipt, Upload, Words
+from bot.messages import Inbound, InGroup, Nothing, Other, OwnNumber, Presence, Receipt, Upload, Words
 from channels.reading import tap
 from channels.telegram import updates
 from channels.telegram.updates import Message, Tapped, Unreadable, Update
@@ -49,7 +49,10 @@ def decode(body: bytes) -> Inbound:
 
 def amended(body: bytes, later: Sequence[bytes]) -> bytes:
     """`body`, or the last edit of it among what came later and waits, as a message of its own."""
-    original = updates.read(body).message
+    try:
+        original = updates.read(body).message
+    except (Unreadable, updates.TooDeep):
+        return body
     if original is None:
         return body
     for each in reversed(later):

@@ -3,7 +3,7 @@
 https://core.telegram.org/bots/api#update
 """
 
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 from msgspec import Struct, field
@@ -137,7 +137,10 @@ def pack(update: Update) -> bytes:
     return msgspec.json.encode(update)
 
 
-def _read(decoder: "msgspec.json.Decoder[Any]", body: bytes) -> Any:
+T = TypeVar("T")
+
+
+def _read(decoder: "msgspec.json.Decoder[T]", body: bytes) -> T:
     try:
         return decoder.decode(body)
     except RecursionError:

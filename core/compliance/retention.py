@@ -21,13 +21,18 @@ _OUTBOX = """
 UPDATE outbox SET payload = NULL WHERE id = ANY (ARRAY(
   SELECT id FROM outbox WHERE payload IS NOT NULL AND status <> 'sending' AND due_at < clock_timestamp() - %(age)s LIMIT %(most)s))
 """
+_ATTACHMENTS = """
+UPDATE attachments SET status = 'forgotten', content = NULL, reference = NULL WHERE id = ANY (ARRAY(
+  SELECT id FROM attachments WHERE status <> 'forgotten' AND noted_at < clock_timestamp() - %(age)s LIMIT %(most)s))
+"""
 _PROMPTS = "DELETE FROM prompts USING outbox WHERE outbox.id = outbox_id AND payload IS NULL"
 
 
 def forget_words(session: Session) -> int:
-    """Let go of texts, replies, prompts and dialogs whose time is over; returns how many messages that were."""
+    """Let go of texts, files, replies, prompts and dialogs whose time is over; returns how many messages and files that were."""
     forgotten = [id for (id,) in run(session, _INBOX, age=WORDS, most=_AT_ONCE)]
     run(session, _STATES, ids=forgotten)
     replies = run(session, _OUTBOX, age=WORDS, most=_AT_ONCE).rowcount
     run(session, _PROMPTS)
-    return len(forgotten) + replies
+    files = run(session, _ATTACHMENTS, age=WORDS, most=_AT_ONCE).rowcount
+    return len(forgotten) + replies + files

@@ -138,6 +138,11 @@ LEFT JOIN LATERAL ({outbox.NEWEST_PROMPT}) p ON true
 WHERE c.id = %(id)s AND c.lease = %(lease)s FOR NO KEY UPDATE OF c
 """
 
+_BEHIND = """
+SELECT body FROM inbox WHERE conversation_id = %(id)s AND status = 'new' AND id > %(message_id)s AND address_id = %(address_id)s
+  AND body IS NOT NULL ORDER BY id
+"""
+
 # While more messages wait, the lease goes on and counts the attempt at the next one.
 _FINISH = """
 WITH {owing} m AS (UPDATE inbox SET status = %(status)s, seq = %(seq)s WHERE id = %(message_id)s)
@@ -228,6 +233,13 @@ def lock(session: Session, vault: Vault, claimed: Claim) -> Turn | None:
         row.choices,
         row.staff_id,
     )
+
+
+def bodies_behind(session: Session, turn: Turn) -> list[bytes]:
+    """What has come from the same address since this message, and waits for its own turn; in order."""
+    message = turn.message
+    rows = run(session, _BEHIND, id=turn.conversation_id, message_id=message.id, address_id=message.address_id)
+    return [turn.opened("inbox.body", row.body) for row in rows]
 
 
 def finish(

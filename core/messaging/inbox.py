@@ -126,7 +126,7 @@ ON CONFLICT (channel, account, external_id) DO NOTHING RETURNING id
 
 _ADDRESS = """
 SELECT a.id, a.channel, a.account FROM addresses a WHERE a.conversation_id = %(conversation_id)s
-ORDER BY (SELECT max(m.id) FROM inbox m WHERE m.conversation_id = a.conversation_id AND m.address_id = a.id) DESC NULLS LAST,
+ORDER BY a.unreachable IS NOT NULL, (SELECT max(m.id) FROM inbox m WHERE m.conversation_id = a.conversation_id AND m.address_id = a.id) DESC NULLS LAST,
   a.id DESC LIMIT 1
 """
 
@@ -220,7 +220,7 @@ def tell(session: Session, conversation_id: int, staff_id: int, external_id: str
 
 
 def address_of(session: Session, conversation_id: int) -> Address | None:
-    """Where the person of a conversation is answered when it was not they who wrote: where they wrote from last."""
+    """Where the person of a conversation is answered when it was not they who wrote: where they wrote from last, of what reaches them."""
     row = run(session, _ADDRESS, conversation_id=conversation_id).fetchone()
     return None if row is None else Address(*row)
 

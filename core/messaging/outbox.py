@@ -4,14 +4,15 @@ Rows hold keys and values, worded only when they are sent. One row per address i
 Web chat and the terminal fetch for themselves: see `readers`.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     CheckConstraint,
     Column,
     DateTime,
@@ -26,10 +27,16 @@ from sqlalchemy import (
     text,
 )
 
+from core import clock
 from core.crypto import Unreadable, Vault
 from core.database import Session, metadata, run, scalar
+from core.messaging import handoffs
 
 LEASE = timedelta(seconds=45)  # longer than a vendor call's whole deadline; an address goes on within a minute
+AGAIN = timedelta(seconds=3)  # before what may have arrived is said once more
+
+CODE, ANSWER, REMINDER, BULK = range(4)
+"""Priorities: whose message goes first where a vendor lets only so many go. Within one address nothing overtakes."""
 
 outbox = Table(
     "outbox",
@@ -47,9 +54,14 @@ outbox = Table(
     Column("vendor_id", Text),
     Column("error", Text),  # a code, never a vendor's words about a person
     Column("settled_at", DateTime(timezone=True)),
+    Column("priority", SmallInteger, nullable=False, server_default=str(ANSWER)),
+    # A confirmation, a cancellation, money: said once more, and staff told, where nobody knows whether it arrived.
+    Column("is_vital", Boolean, nullable=False, server_default=text("false")),
+    Column("doubts", SmallInteger, nullable=False, server_default="0"),  # attempts after which nobody knew
     CheckConstraint("status IN ('due', 'sending', 'sent', 'failed', 'unknown')", name="status"),
     Index("outbox_queue_idx", "address_id", "id", postgresql_where=text("status IN ('due', 'sending')")),
-    Index("outbox_due_idx", "id", postgresql_where=text("status = 'due'")),
+    Index("outbox_due_idx", "priority", "id", postgresql_where=text("status = 'due'")),
+    Index("outbox_address_id_idx", "address_id", "id", postgresql_where=text("vendor_id IS NOT NULL")),
     Index("outbox_in_flight_idx", "address_id", unique=True, postgresql_where=text("status = 'sending'")),
     Index("outbox_conversation_id_seq_idx", "conversation_id", "seq"),
     Index("outbox_kept_idx", "due_at", postgresql_where=text("payload IS NOT NULL")),
@@ -65,10 +77,48 @@ prompts = Table(
     Column("choices", LargeBinary, nullable=False),
     Column("sent_at", DateTime(timezone=True)),  # by the database's own clock, like the inbox's received_at
     Column("expires_at", DateTime(timezone=True), nullable=False),  # for digits; a tap says for itself what it means
+    Column(
+        "lasts", Boolean, nullable=False, server_default=text("false")
+    ),  # its buttons stay when something else is asked
+    Column("retired_at", DateTime(timezone=True)),  # when its buttons were taken away
     Index("prompts_conversation_id_token_idx", "conversation_id", "token", unique=True),
     Index("prompts_conversation_id_sent_at_idx", "conversation_id", "sent_at"),
     Index("prompts_outbox_id_idx", "outbox_id"),
 )
+
+
+# How fast a vendor lets each of our accounts talk, as one moment: when the next message may go (GCRA).
+paces = Table(
+    "paces",
+    metadata,
+    Column("channel", Text, primary_key=True),
+    Column("account", Text, primary_key=True),
+    Column("next_at", DateTime(timezone=True), nullable=False),
+    postgresql_with={"fillfactor": 50},
+)
+
+
+class Rate(NamedTuple):
+    """So many at once, then one each `interval`."""
+
+    interval: timedelta = timedelta(0)
+    burst: int = 1
+
+    @property
+    def allowance(self) -> timedelta:
+        """How far ahead of an even pace one may be."""
+        return self.interval * (self.burst - 1)
+
+
+ANY_RATE = Rate()
+
+
+class Shown(NamedTuple):
+    """A message with buttons that are still there: its prompt, what its vendor calls it, and whether they are to last."""
+
+    prompt: int
+    message: str
+    lasts: bool
 
 
 @dataclass(frozen=True)
@@ -77,19 +127,25 @@ class Owed:
 
     id: int
     conversation_id: int
+    address_id: int
+    account: str
     address: str
     attempts: int
     payload: bytes
+    last_message: str | None = None  # what the vendor calls the newest that was sent to this address
+    shown: tuple[Shown, ...] = ()  # earlier messages with buttons, the newest first
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a hand-over ended; `retry_in` sends it back to the queue."""
+    """How a hand-over ended; `retry_in` sends it back to the queue. A try that is `forgiven` counts as none."""
 
     status: Literal["sent", "failed", "unknown", "due"]
     vendor_id: str | None = None
     error: str | None = None
     retry_in: timedelta = timedelta(0)
+    forgiven: bool = False
+    retired: tuple[int, ...] = ()  # prompts whose buttons are gone
 
 
 @dataclass(frozen=True)
@@ -104,20 +160,25 @@ class Message:
     token: str | None = None
     choices: bytes | None = None
     expires_at: datetime | None = None
+    lasts: bool = False
+    is_vital: bool = False
 
 
 # What a turn owes, in the statement that ends it: rows of VALUES, as arrays cost the client more than a statement of their own.
 _OWING = """
-said (seq, payload, token, choices, expires_at) AS (VALUES {rows}),
+said (seq, payload, token, choices, expires_at, lasts, is_vital) AS (VALUES {rows}),
 o AS (
-  INSERT INTO outbox (conversation_id, address_id, channel, seq, payload)
-  SELECT %(id)s, a.id, a.channel, said.seq, said.payload FROM said, addresses a
+  INSERT INTO outbox (conversation_id, address_id, channel, seq, payload, is_vital)
+  SELECT %(id)s, a.id, a.channel, said.seq, said.payload, said.is_vital FROM said, addresses a
   WHERE a.id = %(address_id)s ORDER BY said.seq RETURNING id, seq),
 p AS (
-  INSERT INTO prompts (conversation_id, outbox_id, token, choices, expires_at)
-  SELECT %(id)s, o.id, token, choices, expires_at FROM said JOIN o USING (seq) WHERE token IS NOT NULL),
+  INSERT INTO prompts (conversation_id, outbox_id, token, choices, expires_at, lasts)
+  SELECT %(id)s, o.id, token, choices, expires_at, lasts FROM said JOIN o USING (seq) WHERE token IS NOT NULL),
 """
-_ROW = "(%(seq{n})s::bigint, %(payload{n})s::bytea, %(token{n})s::text, %(choices{n})s::bytea, %(expires_at{n})s::timestamptz)"
+_ROW = (
+    "(%(seq{n})s::bigint, %(payload{n})s::bytea, %(token{n})s::text, %(choices{n})s::bytea, %(expires_at{n})s::timestamptz, "
+    "%(lasts{n})s::boolean, %(is_vital{n})s::boolean)"
+)
 
 # The prompt that a typed digit answers: the newest that was sent to the address of message `m` before that came. Whether it is
 # young enough is for the reader to see, so that an older one does not take its place.
@@ -128,37 +189,70 @@ ORDER BY p.id DESC LIMIT 1
 """
 
 # One in flight per address, and only the oldest: four senders that claimed plain rows delivered reply 2 first in 61 of 200 chats.
-_CLAIM = """
+_MAY_GO = """
+FROM outbox h JOIN addresses a ON a.id = h.address_id LEFT JOIN paces p ON p.channel = a.channel AND p.account = a.account
+WHERE h.status = 'due' AND h.channel = ANY (%(channels)s)
+  AND h.id = (SELECT e.id FROM outbox e WHERE e.address_id = h.address_id AND e.status IN ('due', 'sending') ORDER BY e.id LIMIT 1)
+"""
+_CLAIM = f"""
 UPDATE outbox o SET status = 'sending', leased_until = clock_timestamp() + %(lease)s, attempts = attempts + 1
 WHERE o.id = ANY (ARRAY(
-  SELECT h.id FROM outbox h WHERE h.status = 'due' AND h.due_at <= clock_timestamp() AND h.channel = ANY (%(channels)s)
-    AND h.id = (SELECT e.id FROM outbox e WHERE e.address_id = h.address_id AND e.status IN ('due', 'sending')
-                ORDER BY e.id LIMIT 1)
-  ORDER BY h.id LIMIT 1 FOR UPDATE SKIP LOCKED))
+  SELECT h.id {_MAY_GO} AND h.due_at <= clock_timestamp() AND a.next_at <= clock_timestamp()
+    AND (p.next_at IS NULL OR p.next_at <= clock_timestamp())
+  ORDER BY h.priority, h.id LIMIT 1 FOR UPDATE OF h SKIP LOCKED))
 RETURNING o.id, o.conversation_id, o.address_id, o.attempts, o.payload, o.channel
 """
-
-_OPEN = """
-SELECT o.id, a.value, k.id AS key_id, k.wrapped
-FROM outbox o JOIN addresses a ON a.id = o.address_id
-JOIN conversations c ON c.id = o.conversation_id JOIN data_keys k ON k.id = c.data_key_id
-WHERE o.id = %(id)s
+_NEXT_AT = f"""
+SELECT extract(epoch FROM min(greatest(h.due_at, a.next_at, p.next_at)) - clock_timestamp())::float8 {_MAY_GO}
 """
 
-_SETTLE = """
-WITH o AS (
-  UPDATE outbox SET status = %(status)s, vendor_id = %(vendor_id)s, error = %(error)s, leased_until = NULL,
-    due_at = clock_timestamp() + %(retry_in)s, settled_at = CASE WHEN %(status)s = 'due' THEN NULL ELSE clock_timestamp() END
-  WHERE id = %(id)s AND status = 'sending' AND attempts = %(attempts)s RETURNING id)
-UPDATE prompts SET sent_at = clock_timestamp() FROM o WHERE outbox_id = o.id AND %(status)s IN ('sent', 'unknown')
+# What a claim brings with it, and the account's pace. Two senders who claim in the same instant are both ahead of it, and both count.
+_PACED = "greatest({next_at} + %(allowance)s, clock_timestamp()) + %(interval)s - %(allowance)s"
+_OPEN = f"""
+WITH paced AS (
+  INSERT INTO paces (channel, account, next_at)
+  SELECT channel, account, clock_timestamp() + %(interval)s - %(allowance)s FROM addresses
+  WHERE id = %(address_id)s AND %(interval)s > interval '0'
+  ON CONFLICT (channel, account) DO UPDATE SET next_at = {_PACED.format(next_at="paces.next_at")})
+SELECT a.value, a.account, k.id AS key_id, k.wrapped,
+  (SELECT vendor_id FROM outbox WHERE address_id = a.id AND id < %(id)s AND vendor_id IS NOT NULL
+   ORDER BY id DESC LIMIT 1) AS last_message,
+  ARRAY(SELECT json_build_array(p.id, o.vendor_id, p.lasts) FROM prompts p JOIN outbox o ON o.id = p.outbox_id
+        WHERE p.conversation_id = a.conversation_id AND p.sent_at IS NOT NULL AND p.retired_at IS NULL
+          AND o.address_id = a.id AND o.vendor_id IS NOT NULL AND o.id < %(id)s ORDER BY p.id DESC LIMIT 8) AS shown
+FROM addresses a JOIN conversations c ON c.id = a.conversation_id JOIN data_keys k ON k.id = c.data_key_id
+WHERE a.id = %(address_id)s
 """
 
-_EXPIRED = """
+# What nobody knows to have arrived is said once more where it is vital; afterwards it stays unknown.
+_UNKNOWN = "CASE WHEN is_vital AND doubts = 0 THEN 'due' ELSE 'unknown' END"
+_SETTLED = "CASE WHEN {status} = 'due' THEN NULL ELSE clock_timestamp() END"
+_STATUS = f"CASE WHEN %(status)s = 'unknown' THEN {_UNKNOWN} ELSE %(status)s END"
+_PROMPTED = """
+p AS (UPDATE prompts SET sent_at = clock_timestamp() FROM o WHERE outbox_id = o.id AND o.status IN ('sent', 'unknown'))
+"""
+_SETTLE = f"""
 WITH o AS (
-  UPDATE outbox SET status = 'unknown', error = 'lease_expired', leased_until = NULL, settled_at = clock_timestamp()
-  WHERE status = 'sending' AND leased_until < clock_timestamp() RETURNING id),
-p AS (UPDATE prompts SET sent_at = clock_timestamp() FROM o WHERE outbox_id = o.id)
-SELECT id FROM o
+  UPDATE outbox SET status = {_STATUS}, doubts = doubts + CASE WHEN %(status)s = 'unknown' THEN 1 ELSE 0 END,
+    attempts = attempts - CASE WHEN %(forgiven)s THEN 1 ELSE 0 END, vendor_id = %(vendor_id)s, error = %(error)s,
+    leased_until = NULL, due_at = clock_timestamp() + %(retry_in)s, settled_at = {_SETTLED.format(status=_STATUS)}
+  WHERE id = %(id)s AND status = 'sending' AND attempts = %(attempts)s
+  RETURNING id, address_id, conversation_id, status, is_vital),
+{_PROMPTED},
+r AS (UPDATE prompts SET retired_at = clock_timestamp() FROM o WHERE prompts.id = ANY (%(retired)s::bigint[])),
+a AS (
+  UPDATE addresses SET next_at = {_PACED.format(next_at="next_at")} FROM o
+  WHERE addresses.id = o.address_id AND %(interval)s > interval '0')
+SELECT conversation_id, status, is_vital FROM o
+"""
+
+_EXPIRED = f"""
+WITH o AS (
+  UPDATE outbox SET status = {_UNKNOWN}, doubts = doubts + 1, error = 'lease_expired', leased_until = NULL,
+    due_at = clock_timestamp(), settled_at = {_SETTLED.format(status=_UNKNOWN)}
+  WHERE status = 'sending' AND leased_until < clock_timestamp() RETURNING id, conversation_id, status, is_vital),
+{_PROMPTED}
+SELECT conversation_id, status, is_vital FROM o
 """
 
 _ALL_SAID = """
@@ -193,35 +287,55 @@ def owed(address_id: int | None, messages: Collection[Message]) -> dict[str, Any
     return values
 
 
-def claim(session: Session, vault: Vault, channels: list[str]) -> tuple[str, Owed] | None:
-    """Take the next message that may go now, with its channel. Commit, then call the vendor, then `settle`.
+def claim(session: Session, vault: Vault, channels: Mapping[str, Rate]) -> tuple[str, Owed] | None:
+    """Take the next message that may go now on one of these channels, at the rate of each account there; with its channel.
 
-    Raises UniqueViolation when another sender was faster with its address: claim again.
+    Commit, then call the vendor, then `settle`. Raises UniqueViolation when another sender was faster with its address: claim again.
     """
-    while (row := run(session, _CLAIM, lease=LEASE, channels=channels).fetchone()) is not None:
+    while (row := run(session, _CLAIM, lease=LEASE, channels=list(channels)).fetchone()) is not None:
+        rate = channels[row.channel]
+        values = {"id": row.id, "address_id": row.address_id, "interval": rate.interval, "allowance": rate.allowance}
         try:
-            return row.channel, _opened(vault, row, run(session, _OPEN, id=row.id).fetchone())
+            return row.channel, _opened(vault, row, run(session, _OPEN, **values).fetchone())
         except Unreadable:  # alone: whoever else is owed something must not wait for it
-            _settle(session, row.id, row.attempts, Outcome("failed", error="unreadable"))
+            _settle(session, row.id, row.attempts, Outcome("failed", error="unreadable"), ANY_RATE)
     return None
+
+
+def next_in(session: Session, channels: Collection[str]) -> float | None:
+    """In how many seconds the next message may go that may not go yet; None where nothing waits."""
+    seconds: float | None = scalar(session, _NEXT_AT, channels=list(channels))
+    return seconds
 
 
 def _opened(vault: Vault, row: Any, home: Any) -> Owed:
     if row.payload is None:
         raise Unreadable("outbox.payload")
     key = vault.unwrap(home.key_id, home.wrapped)
-    address = key.open_text("addresses.value", row.conversation_id, home.value)
-    payload = key.open("outbox.payload", row.conversation_id, row.payload)
-    return Owed(row.id, row.conversation_id, address, row.attempts, payload)
+    return Owed(
+        row.id,
+        row.conversation_id,
+        row.address_id,
+        home.account,
+        key.open_text("addresses.value", row.conversation_id, home.value),
+        row.attempts,
+        key.open("outbox.payload", row.conversation_id, row.payload),
+        home.last_message,
+        tuple(Shown(*shown) for shown in home.shown),
+    )
 
 
-def settle(session: Session, owed: Owed, outcome: Outcome) -> None:
-    """Write down how the hand-over ended; without effect when the lease had run out meanwhile."""
-    _settle(session, owed.id, owed.attempts, outcome)
+def settle(session: Session, owed: Owed, outcome: Outcome, rate: Rate = ANY_RATE) -> None:
+    """Write down how the hand-over ended; the address may be written to again at this rate.
+
+    Where something vital did not arrive for certain, staff are told: in the same transaction, if there is one.
+    Without effect when the lease had run out meanwhile.
+    """
+    _settle(session, owed.id, owed.attempts, outcome, rate)
 
 
-def _settle(session: Session, outbox_id: int, attempts: int, outcome: Outcome) -> None:
-    run(
+def _settle(session: Session, outbox_id: int, attempts: int, outcome: Outcome, rate: Rate) -> None:
+    settled = run(
         session,
         _SETTLE,
         id=outbox_id,
@@ -229,13 +343,26 @@ def _settle(session: Session, outbox_id: int, attempts: int, outcome: Outcome) -
         status=outcome.status,
         vendor_id=outcome.vendor_id,
         error=outcome.error,
-        retry_in=outcome.retry_in,
+        retry_in=AGAIN if outcome.status == "unknown" else outcome.retry_in,
+        forgiven=outcome.forgiven,
+        retired=list(outcome.retired),
+        interval=rate.interval,
+        allowance=rate.allowance,
     )
+    _tell_staff(session, settled.fetchall())
 
 
 def expire_leases(session: Session) -> int:
     """A hand-over whose sender died is *unknown*: bytes may have gone out. Returns how many there were."""
-    return run(session, _EXPIRED).rowcount
+    expired = run(session, _EXPIRED).fetchall()
+    _tell_staff(session, expired)
+    return len(expired)
+
+
+def _tell_staff(session: Session, settled: list[Any]) -> None:
+    for row in settled:
+        if row.is_vital and row.status in ("failed", "unknown"):
+            handoffs.hand_over(session, row.conversation_id, "undelivered", clock.now(session))
 
 
 def all_said(session: Session, conversation_id: int, limit: int) -> list[Any]:

@@ -16,6 +16,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     func,
+    text,
 )
 
 from core.compliance import audit
@@ -31,6 +32,10 @@ addresses = Table(
     Column("value", LargeBinary),  # sealed with the conversation's key; absent where answering does not need it
     Column("conversation_id", BigInteger, ForeignKey("conversations.id"), nullable=False),
     Column("created_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    Column("next_at", DateTime(timezone=True), nullable=False, server_default=text("'-infinity'")),  # its vendor's pace
+    Column("unreachable", Text),  # why nothing reaches it
+    Column("unreachable_at", DateTime(timezone=True)),
+    CheckConstraint("(unreachable IS NULL) = (unreachable_at IS NULL)", name="unreachable"),
     UniqueConstraint("channel", "account", "key"),
     Index("addresses_conversation_id_idx", "conversation_id"),
 )

@@ -6,7 +6,7 @@ from datetime import date
 from sqlalchemy import BigInteger, Column, DateTime, ForeignKey, Identity, LargeBinary, Table, func
 
 from core.compliance import audit
-from core.crypto import Vault
+from core.crypto import DataKey, Vault
 from core.database import Session, metadata, run, scalar
 
 patients = Table(
@@ -51,7 +51,14 @@ INSERT INTO patients (id, data_key_id, name, birth_date) OVERRIDING SYSTEM VALUE
 SELECT %(id)s, k.id, %(name)s, %(birth_date)s FROM k
 """
 
-_CONTACT = "INSERT INTO contact_points (patient_id, system, value) VALUES (%(patient_id)s, %(system)s, %(value)s)"
+_CONTACT = """
+INSERT INTO contact_points (patient_id, system, value, key, verified_at)
+VALUES (%(patient_id)s, %(system)s, %(value)s, %(key)s, CASE WHEN %(is_proven)s THEN now() END)
+"""
+
+_FORGET_NUMBER = "DELETE FROM contact_points WHERE patient_id = %(patient_id)s AND system = 'phone' AND key = %(key)s"
+
+_KEY = "SELECT k.id, k.wrapped FROM patients p JOIN data_keys k ON k.id = p.data_key_id WHERE p.id = %(id)s"
 
 _KNOWN_AT = """
 WITH known AS (
@@ -64,11 +71,18 @@ SELECT * FROM known ORDER BY NOT is_owner, id
 
 
 def register(
-    session: Session, vault: Vault, name: str, birth_date: date, actor: audit.Actor, *, contact: str | None = None
+    session: Session,
+    vault: Vault,
+    name: str,
+    birth_date: date,
+    actor: audit.Actor,
+    *,
+    contact: str | None = None,
+    is_proven: bool = False,
 ) -> Patient:
     """Make a record for a person we did not know. Never merges with an existing one: that needs proof.
 
-    `contact` is an e-mail address or a phone number (E.164) as they gave it, not proven yet.
+    `contact` is an e-mail address or a phone number (E.164) as they gave it, or as their channel has proven it.
     """
     patient_id = scalar(session, "SELECT nextval(pg_get_serial_sequence('patients', 'id'))")
     key, wrapped = vault.new_key()
@@ -82,10 +96,28 @@ def register(
         birth_date=key.seal_text("patients.birth_date", patient_id, birth_date.isoformat()),
     )
     if contact is not None:
-        sealed = key.seal_text("contact_points.value", patient_id, contact)
-        run(session, _CONTACT, patient_id=patient_id, system="email" if "@" in contact else "phone", value=sealed)
+        _add_contact(session, vault, key, patient_id, contact, is_proven=is_proven)
     audit.record(session, actor, "patient.registered", "patients", patient_id)
     return Patient(patient_id, name)
+
+
+def add_number(session: Session, vault: Vault, patient_id: int, number: str, actor: audit.Actor) -> None:
+    """Note a telephone number (E.164) that a channel has proven to be this patient's; one that is known already is now proven."""
+    run(session, _FORGET_NUMBER, patient_id=patient_id, key=vault.lookup_key("contact_points.phone", number))
+    row = run(session, _KEY, id=patient_id).fetchone()
+    assert row is not None
+    _add_contact(session, vault, vault.unwrap(row.id, row.wrapped), patient_id, number, is_proven=True)
+    audit.record(session, actor, "patient.contact_added", "patients", patient_id)
+
+
+def _add_contact(
+    session: Session, vault: Vault, key: DataKey, patient_id: int, contact: str, *, is_proven: bool
+) -> None:
+    """What is not proven cannot be found by: anybody could claim it."""
+    system = "email" if "@" in contact else "phone"
+    sealed = key.seal_text("contact_points.value", patient_id, contact)
+    found_by = vault.lookup_key(f"contact_points.{system}", contact) if is_proven else None
+    run(session, _CONTACT, patient_id=patient_id, system=system, value=sealed, key=found_by, is_proven=is_proven)
 
 
 def known_at(session: Session, vault: Vault, address_id: int, actor: audit.Actor) -> tuple[Patient, ...]:

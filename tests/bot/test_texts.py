@@ -15,6 +15,7 @@ from babel.messages.catalog import Catalog
 from babel.messages.pofile import read_po
 
 from bot import flows, texts
+from bot.events import Received
 from bot.flows import wording
 from bot.messages import Day, Language, Moment, Parts, Price, Say, Span, Value, Wish
 from bot.state import Step
@@ -32,6 +33,7 @@ SPEAKERS = [
     *(ROOT / "bot").rglob("*.py"),
     ROOT / "frontdesk" / "worker.py",
     ROOT / "frontdesk" / "telegram.py",
+    ROOT / "channels" / "rendering.py",
 ]  # files that say something to patients
 LANGUAGES = texts.languages()
 
@@ -69,7 +71,7 @@ SAMPLES: dict[str, Value] = {
     "where": Say("where.place", {"place": "Old Port", "address": "12 Commercial Street"}),
     "details": Parts((Say("part.visit_type", {"visit_type": "Cleaning"}), Say("part.patient", {"patient": "Ben"}))),
     "preparation": "Please bring the vaccination record.", "when": TUESDAY, "until": TUESDAY, "wish": Wish(days("17")),
-    "day": Day(date(2026, 3, 10)), "example": Day(date(1990, 5, 3)), "date": "30 February", "number": 7, "was": TUESDAY, "notice": Span(1440), "kinds": "Cleaning, Eye exam", "price": Price(11000, "USD"), "prices": Parts((Say("price.line", {"visit_type": "Cleaning", "price": Price(11000, "USD")}),)), "text": "Good day", "horizon": Span(129_600), "insurance": "Aetna", "mode": Say("mode.video"), "language": Language(("es",)), "languages": Language(("en", "es")), "insurances": "Aetna, Cigna", "doctors": "Dr Lee, Dr Kim", "specialties": "Dentistry", "about": "Teeth without fear.", "rating": "4.8",
+    "day": Day(date(2026, 3, 10)), "example": Day(date(1990, 5, 3)), "date": "30 February", "number": 7, "was": TUESDAY, "notice": Span(1440), "kinds": "Cleaning, Eye exam", "price": Price(11000, "USD"), "prices": Parts((Say("price.line", {"visit_type": "Cleaning", "price": Price(11000, "USD")}),)), "text": "Good day", "horizon": Span(129_600), "insurance": "Aetna", "mode": Say("mode.video"), "language": Language(("es",)), "languages": Language(("en", "es")), "insurances": "Aetna, Cigna", "doctors": "Dr Lee, Dr Kim", "specialties": "Dentistry", "about": "Teeth without fear.", "rating": "4.8", "megabytes": 10,
 }  # fmt: skip
 # What pieces of a date are made of; worded by `bot.texts` itself.
 PIECES = {"format": {"day": "Monday", "time": "9:00", "start": "9:00", "end": "10:00", "days": "on Monday"}}
@@ -109,6 +111,7 @@ def made_up_keys() -> set[str]:
         *(f"{step}.why" for step in steps),
         *(f"changing.undone_{what}" for what in ("booking", "moving", "cancelling")),
         *(f"choice.{what}_visit_patient" for what in ("show", "move", "cancel")),
+        *(f"received.{what}" for what in get_args(Received.__annotations__["what"])),
         "refused.undo_over_cancelled",
         *(f"answer.{what}{end}" for what in ("takes", "speaks") for end in ("", "_not", ".all", ".nobody")),
         *(f"answer.{what}{end}" for what in ("insurances", "languages") for end in ("", ".all")),

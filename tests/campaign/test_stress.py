@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from frontdesk import sender
 from tests.campaign.stress import Load, stress
 from tests.factories import Practice
 
@@ -12,4 +13,5 @@ def test_four_senders_with_a_slow_vendor_deliver_in_order_one_at_a_time_and_noth
     outcome = stress(practice, Load(chats=30, messages=5, workers=2, senders=2), tmp_path / "ledger")
     print(outcome.as_table())
     assert outcome.broken == ()
-    assert outcome.statuses == {"sent": 149, "unknown": 1}
+    assert sum(outcome.statuses.values()) == 150
+    assert 1 <= outcome.statuses["unknown"] <= sender.THREADS  # what the one that died had under way

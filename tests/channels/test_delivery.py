@@ -27,7 +27,7 @@ def deliver(practice: Practice, vendor: Recording) -> Callable[[], int]:
 
     def deliver_all() -> int:
         tried = 0
-        while deliver_next(practice.engine, practice.vault, practice.directory, vendor.channels):
+        while deliver_next(practice.engine, practice.vault, practice.directory, vendor.speakers):
             tried += 1
         return tried
 
@@ -130,7 +130,7 @@ def test_four_senders_at_once_deliver_everything_once_and_in_order(practice: Pra
     def send() -> None:
         at_once.wait()
         while practice.sql("SELECT 1 FROM outbox WHERE status IN ('due', 'sending') LIMIT 1"):
-            deliver_next(practice.engine, practice.vault, practice.directory, vendor.channels)
+            deliver_next(practice.engine, practice.vault, practice.directory, vendor.speakers)
 
     with ThreadPoolExecutor(4) as pool:
         for sender in [pool.submit(send) for _ in range(4)]:

@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from bot.messages import Inbound, Manner, Payload, Words
-from channels import CHANNELS, Channel
+from channels import CHANNELS, Channel, Speaker
 from core import logs
 from core.config import load_settings
 from core.messaging import conversations, outbox
-from core.messaging.outbox import Outcome, Owed
+from core.messaging.outbox import ANY_RATE, Outcome, Owed, Rate
 from core.scheduling.directory import Directory
 from frontdesk import lifeline, sender, ticks, worker
 
@@ -55,14 +55,33 @@ class Recording:
     @property
     def channels(self) -> dict[str, Channel]:
         """The table of channels, with this one alone."""
-        return {CHANNEL: Channel(self._decode, lambda _account: Manner(), self._send)}
+        return {CHANNEL: Channel(self._decode, lambda _account: Manner(), lambda _settings: self)}
+
+    @property
+    def speakers(self) -> dict[str, Speaker]:
+        """What a sender serves: this one alone."""
+        return {CHANNEL: self}
+
+    account_rate = ANY_RATE
+
+    def address_rate(self, _address: str) -> Rate:
+        """As often as one likes."""
+        return ANY_RATE
+
+    def fetch(self, _account: str, reference: str, _most: int) -> bytes:
+        """Every file holds its own name."""
+        return reference.encode()
+
+    def close(self) -> None:
+        """Nothing to let go of."""
 
     def _decode(self, body: bytes) -> Inbound:
         text = body.decode()
         self.hear(text)
         return Words(text)
 
-    def _send(self, owed: Owed, payload: Payload, _directory: Directory) -> Outcome:
+    def send(self, owed: Owed, payload: Payload, _directory: Directory) -> Outcome:
+        """Take it, or do what the script says."""
         with self._lock:
             self.in_flight[owed.address] = self.in_flight.get(owed.address, 0) + 1
             self.most_in_flight = max(self.most_in_flight, self.in_flight[owed.address])

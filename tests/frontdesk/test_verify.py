@@ -32,7 +32,7 @@ def busy(practice: Practice) -> Practice:
         amy.write(text)
     vendor = Recording()
     Worker(practice.engine, practice.vault, channels=vendor.channels).answer_waiting()
-    while deliver_next(practice.engine, practice.vault, practice.directory, vendor.channels):
+    while deliver_next(practice.engine, practice.vault, practice.directory, vendor.speakers):
         pass
     ben.owe("hello")
     return practice

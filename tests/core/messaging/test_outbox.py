@@ -9,7 +9,7 @@ import pytest
 
 from core.database import transaction
 from core.messaging import outbox, readers
-from core.messaging.outbox import Outcome, Owed
+from core.messaging.outbox import ANY_RATE, Outcome, Owed
 from tests.factories import Person, Practice, minutes
 
 CHANNEL = "recording"
@@ -31,7 +31,7 @@ def claim(practice: Practice, limit: int = 8) -> list[Owed]:
     claimed = []
     for _ in range(limit):
         with transaction(practice.engine) as session:
-            found = outbox.claim(session, practice.vault, [CHANNEL])
+            found = outbox.claim(session, practice.vault, {CHANNEL: ANY_RATE})
         if found is not None:
             claimed.append(found[1])
     return claimed

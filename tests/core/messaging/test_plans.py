@@ -7,6 +7,7 @@ import pytest
 
 from core.database import Session, run, scalar, transaction
 from core.messaging import conversations, outbox
+from core.messaging.outbox import ANY_RATE
 from tests.factories import Practice, owe
 
 CHATS = 150
@@ -33,7 +34,7 @@ def fill(practice: Practice) -> None:
 def test_a_claim_reads_no_more_of_a_full_queue_than_it_takes(practice: Practice, table: str, most: int) -> None:
     claims: dict[str, Callable[[Session], object]] = {
         "inbox": lambda session: conversations.claim(session, 4),
-        "outbox": lambda session: outbox.claim(session, practice.vault, ["recording"]),
+        "outbox": lambda session: outbox.claim(session, practice.vault, {"recording": ANY_RATE}),
     }
     with transaction(practice.engine) as session:
         for _ in range(PREPARED):

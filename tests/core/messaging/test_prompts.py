@@ -5,7 +5,7 @@ import pytest
 from core import clock
 from core.database import transaction
 from core.messaging import conversations, outbox, readers
-from core.messaging.outbox import Outcome
+from core.messaging.outbox import ANY_RATE, Outcome
 from tests.factories import Person, Practice, minutes, owe
 
 CHANNEL = "recording"
@@ -32,7 +32,7 @@ def ask(practice: Practice, person: Person, question: str, seq: int = 1, life: i
 def send(practice: Practice, outcome: Outcome = SENT) -> None:
     """The next message goes out, and comes to this."""
     with transaction(practice.engine) as session:
-        claimed = outbox.claim(session, practice.vault, [CHANNEL])
+        claimed = outbox.claim(session, practice.vault, {CHANNEL: ANY_RATE})
         assert claimed is not None
         _, owed = claimed
         outbox.settle(session, owed, outcome)
@@ -98,7 +98,7 @@ class TestDigits:
     def test_a_question_whose_sender_died_counts_as_sent(self, practice: Practice, amy: Person) -> None:
         ask(practice, amy, "which doctor?")
         with transaction(practice.engine) as session:
-            outbox.claim(session, practice.vault, [CHANNEL])
+            outbox.claim(session, practice.vault, {CHANNEL: ANY_RATE})
         practice.sql("UPDATE outbox SET leased_until = clock_timestamp() - interval '1 second'")
         with transaction(practice.engine) as session:
             outbox.expire_leases(session)

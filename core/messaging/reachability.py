@@ -1,0 +1,42 @@
+"""Addresses that nothing reaches any more: a bot that was blocked, a number that is gone. What was owed there goes elsewhere."""
+
+from datetime import datetime
+
+from core.compliance import audit
+from core.database import Session, run
+from core.messaging import handoffs
+
+_LOST = """
+UPDATE addresses SET unreachable = %(why)s, unreachable_at = clock_timestamp() WHERE id = %(id)s AND unreachable IS NULL RETURNING id
+"""
+_FOUND = """
+UPDATE addresses SET unreachable = NULL, unreachable_at = NULL WHERE id = %(id)s AND unreachable IS NOT NULL RETURNING id
+"""
+
+# The next channel of the same person: where they wrote from last.
+_HAND_ON = """
+UPDATE outbox o SET address_id = n.id, channel = n.channel, attempts = 0, due_at = clock_timestamp() FROM (
+  SELECT b.id, b.channel FROM addresses a JOIN addresses b ON b.conversation_id = a.conversation_id
+  WHERE a.id = %(id)s AND b.id <> a.id AND b.unreachable IS NULL
+  ORDER BY (SELECT max(m.id) FROM inbox m WHERE m.address_id = b.id) DESC NULLS LAST, b.id DESC LIMIT 1) n
+WHERE o.address_id = %(id)s AND o.status = 'due'
+"""
+_GIVE_UP = """
+UPDATE outbox SET status = 'failed', error = %(why)s, settled_at = clock_timestamp()
+WHERE address_id = %(id)s AND status = 'due' RETURNING conversation_id
+"""
+
+
+def lost(session: Session, address_id: int, why: str, actor: audit.Actor, now: datetime) -> None:
+    """Nothing reaches this address: what waits for it goes to the person's next one, or staff are told that it did not arrive."""
+    if run(session, _LOST, id=address_id, why=why).rowcount:
+        audit.record(session, actor, "address.lost", "addresses", address_id, why=why)
+    run(session, _HAND_ON, id=address_id)
+    for conversation_id in {row.conversation_id for row in run(session, _GIVE_UP, id=address_id, why=why)}:
+        handoffs.hand_over(session, conversation_id, "undelivered", now)
+
+
+def found(session: Session, address_id: int, actor: audit.Actor) -> None:
+    """The person can be reached there again."""
+    if run(session, _FOUND, id=address_id).rowcount:
+        audit.record(session, actor, "address.found", "addresses", address_id)

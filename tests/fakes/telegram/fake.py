@@ -1,0 +1,201 @@
+"""The fake as tests use it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from tests.fakes.telegram import updates
+from tests.fakes.telegram.clock import Clock, RealClock
+from tests.fakes.telegram.faults import Fault, Script
+from tests.fakes.telegram.ledger import Call, Ledger
+from tests.fakes.telegram.limits import Limits
+from tests.fakes.telegram.mail import Pending
+from tests.fakes.telegram.people import Group, Person
+from tests.fakes.telegram.postman import Delivery
+from tests.fakes.telegram.server import Server
+from tests.fakes.telegram.state import BotAccount, Room, World
+from tests.fakes.telegram.updates import Json
+
+TOKEN = "123456:TEST-TOKEN"
+PORTS = frozenset({80, 88, 443, 8443})
+
+
+class FakeTelegram:
+    """A Bot API server on this machine, with the people who chat; it keeps Telegram's rules and notes who breaks them.
+
+    `errors` are calls that no real bot should make, `violations` are broken rules that Telegram only frowns at.
+    """
+
+    def __init__(
+        self,
+        clock: Clock | None = None,
+        *,
+        ledger: Path | None = None,
+        limits: bool = True,
+        burst: int = 4,
+        throttles: bool = False,
+        only_real_ports: bool = False,
+        seed: int = 1,
+    ) -> None:
+        self.clock = clock or RealClock()
+        self.world = World(self.clock, Limits(on=limits, burst=burst), seed)
+        self.world.throttles = throttles
+        self.world.hook_ports = PORTS if only_real_ports else None
+        self._ledger = Ledger(ledger)
+        self._script = Script()
+        self._server = Server(self.world, self._ledger, self._script)
+
+    def __enter__(self) -> FakeTelegram:
+        self._server.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._server.stop()
+
+    @property
+    def url(self) -> str:
+        """The base address of the API, as of a local Bot API server."""
+        return f"http://127.0.0.1:{self._server.port}"
+
+    # Who is there.
+
+    def bot(
+        self, token: str = TOKEN, username: str = "clinic_bot", name: str = "Clinic", *, reads_all: bool = False
+    ) -> BotAccount:
+        """A bot with this token, made if it is new."""
+        with self.world.changing():
+            if token in self.world.bots:
+                return self.world.bots[token]
+            user = updates.bot_user(int(token.partition(":")[0]), name, username)
+            return self.world.add_bot(token, user, reads_all=reads_all)
+
+    def person(
+        self,
+        id: int,
+        first_name: str = "Amy",
+        language_code: str | None = "en",
+        *,
+        last_name: str | None = None,
+        username: str | None = None,
+        bot: BotAccount | None = None,
+    ) -> Person:
+        """Somebody, in the chat with this bot: the first there is, unless another is named."""
+        names = {"last_name": last_name, "username": username, "language_code": language_code}
+        with self.world.changing():
+            user = self.world.people.setdefault(id, updates.user(id, first_name, **names))
+        first = next(iter(self.world.bots.values()), None)
+        return Person(self, user, bot or first or self.bot())
+
+    def group(self, id: int, title: str = "Group") -> Group:
+        with self.world.changing():
+            room = self.world.rooms.setdefault((0, id), Room(updates.group_chat(id, title)))
+        return Group(self, room)
+
+    # What was called, and what is to go wrong.
+
+    @property
+    def errors(self) -> list[str]:
+        return self.world.errors
+
+    @property
+    def violations(self) -> list[str]:
+        return self.world.violations
+
+    @property
+    def ledger(self) -> list[Call]:
+        """Every call, in the order in which they took effect."""
+        with self.world.changed:
+            return list(self._ledger.calls)
+
+    def calls(self, method: str, chat: int | None = None) -> list[Call]:
+        """The calls of one method, perhaps for one chat."""
+        named = [call for call in self.ledger if call.method.lower() == method.lower()]
+        return [call for call in named if chat is None or call.chat_id == chat]
+
+    @property
+    def deliveries(self) -> list[Delivery]:
+        """Every attempt to post an update to a webhook."""
+        with self.world.changed:
+            return list(self._server.postman.deliveries)
+
+    def will(self, method: str, *faults: Fault | None, chat: int | None = None) -> None:
+        """What the next calls of this method come to, in order; None, and every call afterwards, goes well."""
+        with self.world.changing():
+            self._script.order(method, faults, chat)
+
+    def release(self) -> None:
+        """Whoever hangs gets an answer."""
+        with self.world.changing():
+            self._server.releases += 1
+
+    @contextmanager
+    def unreachable(self) -> Iterator[None]:
+        """Meanwhile connections are refused."""
+        self._server.go_away()
+        try:
+            yield
+        finally:
+            self._server.come_back()
+
+    # How updates arrive.
+
+    @property
+    def deliver_twice(self) -> bool:
+        """Whether webhooks get what they have taken once more, as when their answer was lost."""
+        return self._server.postman.twice
+
+    @deliver_twice.setter
+    def deliver_twice(self, twice: bool) -> None:
+        self._server.postman.twice = twice
+
+    def repeat(self, update: Json, times: int = 1) -> None:
+        """The same update so many times more, however it was answered."""
+        with self.world.changing() as now:
+            for bot in self.world.bots.values():
+                if bot.mail.knows(update):
+                    again = [Pending(update, -update["update_id"], now + 3600, again=True) for _ in range(times)]
+                    bot.mail.waiting += again
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """What people do meanwhile reaches bots when it ends, all at once."""
+        yield from self._hold(swap=False)
+
+    @contextmanager
+    def swapped(self) -> Iterator[None]:
+        """What people do meanwhile reaches bots when it ends: the last first, one after the other."""
+        yield from self._hold(swap=True)
+
+    def _hold(self, *, swap: bool) -> Iterator[None]:
+        with self.world.changing():
+            held = self.world.held = []
+        try:
+            yield
+        finally:
+            with self.world.changing():
+                self.world.held = None
+                self.world.let_go(held[::-1] if swap else held, one_by_one=swap)
+
+    # Waiting.
+
+    def wait_until(
+        self, true: Callable[[], Any], seconds: float = 10, what: Callable[[], str] = lambda: "what was awaited"
+    ) -> None:
+        """Returns as soon as it is true; raises if it does not become so in real seconds."""
+        end = time.monotonic() + seconds
+        while not true():
+            if time.monotonic() >= end:
+                raise TimeoutError(f"{seconds} s went by without {what()}")
+            with self.world.changed:
+                self.world.changed.wait(0.05)  # it may depend on more than this fake
+
+    def settle(self) -> None:
+        """Returns when nothing is on its way to a webhook."""
+        self._server.settle()
