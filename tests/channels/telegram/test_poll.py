@@ -20,26 +20,16 @@ from core.messaging.inbox import Sender
 from core.messaging.waking import Bell
 from tests import processes
 from tests.factories import Practice, wait_for
-from tests.fakes.bot_api import BAD_GATEWAY, HANGS_UP, OTHER_POLLER, WEBHOOK_IS_SET, BotApi, refusal
+from tests.fakes.telegram import BotAccount, FakeTelegram, Person, faults
+from tests.fakes.telegram.faults import Fault
+from tests.fakes.telegram.refusals import OTHER_POLLER, WEBHOOK_WAS_SET
+from tests.fakes.telegram.state import Hook
 
 TOKEN = "123456:not-a-real-token"
 ACCOUNT = "123456"
 QUICKLY = (0.02,)
 
-Polling = Callable[[], AbstractContextManager[None]]
-
-
-def update(number: int, text: str = "hello") -> dict[int, str]:
-    """A message of Amy's, as Telegram writes it."""
-    amy = {"id": 77, "is_bot": False, "first_name": "Amy"}
-    message = {
-        "message_id": number,
-        "from": amy,
-        "chat": {"id": 77, "type": "private"},
-        "date": 1773000000,
-        "text": text,
-    }
-    return {number: json.dumps({"update_id": number, "message": message}, ensure_ascii=False)}
+Polling = Callable[..., AbstractContextManager[None]]
 
 
 def numbers(practice: Practice) -> list[str]:
@@ -50,28 +40,50 @@ def numbers(practice: Practice) -> list[str]:
     return [number for (number,) in rows]
 
 
-def have_come(practice: Practice, *awaited: int) -> None:
-    wait_for(lambda: set(map(str, awaited)) <= set(numbers(practice)))
+def have_come(practice: Practice, *updates: dict[str, Any]) -> None:
+    awaited = {str(update["update_id"]) for update in updates}
+    wait_for(lambda: awaited <= set(numbers(practice)))
+
+
+def offsets(telegram: FakeTelegram) -> list[int]:
+    """What each poll that has ended was asked with."""
+    return [int(call.parameters["offset"]) for call in telegram.calls("getUpdates")]
+
+
+def gives(*updates: str) -> Fault:
+    """An answer with these updates, which no Telegram would give."""
+    return Fault("odd", body=f'{{"ok":true,"result":[{",".join(updates)}]}}')
 
 
 @pytest.fixture
-def api() -> Iterator[BotApi]:
-    with BotApi() as api:
-        yield api
+def telegram() -> Iterator[FakeTelegram]:
+    with FakeTelegram() as telegram:
+        yield telegram
+    assert telegram.errors == []
 
 
 @pytest.fixture
-def polls(practice: Practice, api: BotApi, monkeypatch: pytest.MonkeyPatch) -> Polling:
+def bot(telegram: FakeTelegram) -> BotAccount:
+    return telegram.bot(TOKEN)
+
+
+@pytest.fixture
+def amy(telegram: FakeTelegram, bot: BotAccount) -> Person:
+    return telegram.person(77)
+
+
+@pytest.fixture
+def polls(practice: Practice, telegram: FakeTelegram, bot: BotAccount, monkeypatch: pytest.MonkeyPatch) -> Polling:
     """A poller works meanwhile, with short pauses, and has ended within a moment."""
     monkeypatch.setattr(polling, "PAUSES", QUICKLY)
     monkeypatch.setattr(polling, "WAITING", QUICKLY[0])
     monkeypatch.setattr(polling, "BEAT", QUICKLY[0])
 
     @contextmanager
-    def polls() -> Iterator[None]:
+    def polls(long_poll: int = 25) -> Iterator[None]:
         stopping, bell = threading.Event(), Bell(practice.engine.url.render_as_string(hide_password=False))
         given = (practice.engine, practice.vault, {ACCOUNT: TOKEN}, bell, stopping)
-        thread = threading.Thread(target=poll, args=given, kwargs={"api": api.url})
+        thread = threading.Thread(target=poll, args=given, kwargs={"api": telegram.url, "long_poll": long_poll})
         thread.start()
         try:
             yield
@@ -85,9 +97,9 @@ def polls(practice: Practice, api: BotApi, monkeypatch: pytest.MonkeyPatch) -> P
 
 
 @contextmanager
-def process(practice: Practice, api: BotApi, failpoint: str = "") -> Iterator[Any]:
+def process(practice: Practice, telegram: FakeTelegram, failpoint: str = "") -> Iterator[Any]:
     """`frontdesk poller`, killed at the end if it still runs."""
-    given = {"telegram_bot_token": (TOKEN,), "telegram_api_url": api.url}
+    given = {"telegram_bot_token": (TOKEN,), "telegram_api_url": telegram.url}
     poller = processes.start(practice.engine, "frontdesk", "poller", failpoint=failpoint, **given)
     try:
         yield poller
@@ -96,82 +108,95 @@ def process(practice: Practice, api: BotApi, failpoint: str = "") -> Iterator[An
         poller.wait()
 
 
-def test_an_update_is_kept_as_telegram_sent_it(practice: Practice, api: BotApi, polls: Polling) -> None:
-    sent = update(7, 'grüß Gott 👋 ["{,')
-    api.hand_out(sent)
+def test_an_update_is_kept_as_telegram_sent_it(practice: Practice, amy: Person, polls: Polling) -> None:
+    sent = amy.writes('grüß Gott 👋 ["{,')
     with polls():
-        have_come(practice, 7)
+        have_come(practice, sent)
     with transaction(practice.engine) as session:
         home = inbox.home(session, practice.vault, Sender("telegram", ACCOUNT, "77"))
     rows = practice.sql("SELECT body FROM inbox WHERE conversation_id = %(id)s", id=home.conversation_id)
-    assert [home.key.open("inbox.body", home.conversation_id, row.body) for row in rows] == [sent[7].encode()]
+    kept = [home.key.open("inbox.body", home.conversation_id, row.body) for row in rows]
+    assert kept == [json.dumps(sent, ensure_ascii=False).encode()]
 
 
-def test_an_offset_is_confirmed_only_after_the_commit(practice: Practice, api: BotApi, polls: Polling) -> None:
-    seen: list[tuple[int, list[str]]] = []
-    api.when_asked = lambda call: seen.append((int(call.given["offset"]), numbers(practice)))
-    api.hand_out(update(7) | update(8) | update(9))
+def test_an_offset_is_confirmed_only_after_the_commit(
+    practice: Practice, bot: BotAccount, amy: Person, polls: Polling, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fetch = bot.mail.fetch
+    kept: dict[int, list[str]] = {}
+
+    def noting(offset: int, limit: int, now: float) -> Any:
+        kept.setdefault(offset, numbers(practice))
+        return fetch(offset, limit, now)
+
+    monkeypatch.setattr(bot.mail, "fetch", noting)
+    sent = [amy.writes(text)["update_id"] for text in ("one", "two", "three")]
     with polls():
-        have_come(practice, 9)
-        wait_for(lambda: len(seen) == 2)
-        api.hand_out(update(10))
-        wait_for(lambda: len(seen) == 3)
-    assert seen == [(0, []), (10, ["7", "8", "9"]), (11, ["7", "8", "9", "10"])]
+        wait_for(lambda: len(kept) == 2)
+        sent.append(amy.writes("four")["update_id"])
+        wait_for(lambda: len(kept) == 3)
+    first, *others = map(str, sent)
+    assert kept == {0: [], sent[2] + 1: [first, *others[:2]], sent[3] + 1: [first, *others]}
 
 
-def test_exactly_the_kinds_of_updates_that_we_read_are_asked_for(api: BotApi, polls: Polling) -> None:
+def test_exactly_the_kinds_of_updates_that_we_read_are_asked_for(bot: BotAccount, polls: Polling) -> None:
     with polls():
-        wait_for(lambda: api.calls)
-    kinds = json.loads(api.calls[0].given["allowed_updates"])
-    assert kinds == ["message", "edited_message", "callback_query", "my_chat_member"]
+        wait_for(lambda: bot.asked_for)
+    assert bot.asked_for == ["message", "edited_message", "callback_query", "my_chat_member"]
 
 
 def test_a_poller_that_dies_before_the_commit_loses_nothing_and_the_one_that_waits_takes_over(
-    practice: Practice, api: BotApi, polls: Polling
+    practice: Practice, telegram: FakeTelegram, bot: BotAccount, amy: Person, polls: Polling
 ) -> None:
-    with process(practice, api, failpoint="inbox.before_store:kill") as first:
-        wait_for(lambda: api.calls)
+    with process(practice, telegram, failpoint="inbox.before_store:kill") as first:
+        wait_for(lambda: bot.poller)
         with capture_logs() as logs, polls():
             wait_for(lambda: logs)
             time.sleep(0.2)
             assert [(log["event"], log["account"]) for log in logs] == [("poller_waits", ACCOUNT)]
-            assert len(api.calls) == 1
-            api.hand_out(update(7))
+            assert offsets(telegram) == []
+            sent = amy.writes("hello")
             assert first.wait(10) == -signal.SIGKILL
-            have_come(practice, 7)
-    assert numbers(practice) == ["7"]
-    assert [call["offset"] for call in api.asked("getUpdates")][:2] == ["0", "0"]
+            have_come(practice, sent)
+    assert len(numbers(practice)) == 1
+    assert offsets(telegram)[:2] == [0, 0]
 
 
-def test_it_ends_soon_when_it_is_told_to_in_the_middle_of_a_long_poll(practice: Practice, api: BotApi) -> None:
-    with process(practice, api) as poller:
-        wait_for(lambda: api.calls)
+def test_it_ends_soon_when_it_is_told_to_in_the_middle_of_a_long_poll(
+    practice: Practice, telegram: FakeTelegram, bot: BotAccount
+) -> None:
+    with process(practice, telegram) as poller:
+        wait_for(lambda: bot.poller)
         poller.terminate()
         assert poller.wait(3) == 0
 
 
-FAULTS = [
-    BAD_GATEWAY,
-    (502, '{"ok":false}'),
-    (200, "garbage"),
-    HANGS_UP,
-    refusal(500, "Internal Server Error: restart"),
-    refusal(409, OTHER_POLLER),
-    refusal(409, "Conflict: terminated by setWebhook request"),
-]
+FAULTS = {
+    faults.bad_gateway(): "telegram_away",
+    Fault("says nothing", status=502, body='{"ok":false}'): "poll_failed",
+    faults.garbage(): "telegram_away",
+    faults.refuse(): "telegram_away",
+    faults.answers(500, "Internal Server Error: restart"): "telegram_away",
+    faults.answers(409, OTHER_POLLER): "poller_conflict",
+    faults.answers(409, WEBHOOK_WAS_SET): "webhook_is_set",
+}
 
 
-def test_502_409_and_network_loss_are_ridden_out(practice: Practice, api: BotApi, polls: Polling) -> None:
-    api.will("getUpdates", *FAULTS)
-    api.hand_out(update(7))
+def test_502_409_and_network_loss_are_ridden_out(
+    practice: Practice, telegram: FakeTelegram, amy: Person, polls: Polling
+) -> None:
+    telegram.will("getUpdates", *FAULTS)
+    sent = amy.writes("hello")
     with capture_logs() as logs, polls():
-        have_come(practice, 7)
-    assert [log["event"] for log in logs] == [
-        "telegram_away", "poll_failed", "telegram_away", "telegram_away", "telegram_away", "poller_conflict", "webhook_is_set",
-    ]  # fmt: skip
+        have_come(practice, sent)
+        with telegram.unreachable():
+            wait_for(lambda: len(logs) > len(FAULTS))
+        have_come(practice, amy.writes("hello again"))
+    assert [log["event"] for log in logs][: len(FAULTS)] == list(FAULTS.values())
+    assert {log["event"] for log in logs[len(FAULTS) :]} == {"telegram_away"}
 
 
-def test_pauses_grow_with_every_failure_and_begin_anew_after_a_success(practice: Practice) -> None:
+def test_pauses_grow_with_every_failure(practice: Practice) -> None:
     keeper = Keeper(practice.engine, practice.vault, ACCOUNT, bell=None)  # type: ignore[arg-type]  # it has nothing to ring for
     listener = polling._Listener(bot=None, keeper=keeper, long_poll=0)  # type: ignore[arg-type]
     pauses = []
@@ -180,30 +205,38 @@ def test_pauses_grow_with_every_failure_and_begin_anew_after_a_success(practice:
     assert pauses == [1, 2, 4, 8, 15, 30, 30, 30]
 
 
-def test_when_telegram_says_how_long_to_wait_it_is_obeyed(practice: Practice, api: BotApi, polls: Polling) -> None:
-    at: list[float] = []
-    api.when_asked = lambda _: at.append(time.monotonic())
-    api.will("getUpdates", refusal(429, "Too Many Requests: retry after 1", retry_after=1))
-    api.hand_out(update(7))
+def test_when_telegram_says_how_long_to_wait_it_is_obeyed(
+    practice: Practice, telegram: FakeTelegram, amy: Person, polls: Polling
+) -> None:
+    telegram.will("getUpdates", faults.busy(1))
+    sent = amy.writes("hello")
     with polls():
-        have_come(practice, 7)
-    assert 1 <= at[1] - at[0] < 1.5
+        have_come(practice, sent)
+    busy, asked_again = telegram.calls("getUpdates")[:2]
+    assert 1 <= asked_again.monotonic - busy.monotonic < 1.5
 
 
-def test_a_webhook_is_left_alone_and_said(api: BotApi, polls: Polling) -> None:
-    api.will("getUpdates", refusal(409, WEBHOOK_IS_SET))
+def test_a_webhook_is_left_alone_and_said_and_polling_goes_on_once_it_is_gone(
+    practice: Practice, telegram: FakeTelegram, bot: BotAccount, amy: Person, polls: Polling
+) -> None:
+    bot.hook = hook = Hook("http://127.0.0.1:9/webhook", "", 40)
     with capture_logs() as logs, polls():
-        wait_for(lambda: len(api.calls) == 2)
-    assert [log["event"] for log in logs] == ["webhook_is_set"]
+        wait_for(lambda: logs)
+        assert bot.hook is hook
+        bot.hook = None
+        have_come(practice, amy.writes("hello"))
+    assert {log["event"] for log in logs} == {"webhook_is_set"}
     assert "disconnect" in logs[0]["reason"]
-    assert {call.method for call in api.calls} == {"getUpdates"}
+    assert {call.method for call in telegram.ledger} == {"getUpdates"}
 
 
-def test_a_wrong_token_is_said_without_the_token(api: BotApi, polls: Polling, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_wrong_token_is_said_without_the_token(
+    telegram: FakeTelegram, bot: BotAccount, polls: Polling, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(polling, "REFUSED", 0.1)
-    api.will("getUpdates", refusal(401, f"Unauthorized: {TOKEN}"), refusal(404, "Not Found"))
+    telegram.will("getUpdates", faults.answers(401, f"Unauthorized: {TOKEN}"), faults.answers(404, "Not Found"))
     with capture_logs() as logs, polls():
-        wait_for(lambda: len(api.calls) == 3)
+        wait_for(lambda: bot.poller)
     assert [(log["event"], log["account"]) for log in logs] == [("token_refused", ACCOUNT)] * 2
     assert "not-a-real-token" not in str(logs)
 
@@ -219,70 +252,71 @@ ODD = [
     '{"update_id":12,"deep":' + "[" * DEEP + "]" * DEEP + "}",
     '{"update_id":13,"number":' + "9" * DEEP + "}",
     '{"update_id":14, "no": NaN}',
+    '{"update_id":15}',
 ]
 
 
-def test_an_odd_update_does_not_stop_those_behind_it(practice: Practice, api: BotApi, polls: Polling) -> None:
-    api.hand_out(dict(enumerate(ODD, start=7)) | update(20))
+def test_an_odd_update_does_not_stop_those_behind_it(
+    practice: Practice, telegram: FakeTelegram, amy: Person, polls: Polling
+) -> None:
+    telegram.will("getUpdates", gives(*ODD))
+    sent = amy.writes("hello")
     with capture_logs() as logs, polls():
-        have_come(practice, 20)
-        api.hand_out(update(21))
-        have_come(practice, 21)
+        have_come(practice, sent)
     assert [log["event"] for log in logs] == ["update_skipped"]
-    assert api.asked("getUpdates")[1]["offset"] == "21"
-    assert len(numbers(practice)) == len(ODD) - 1 + 2
+    assert offsets(telegram)[:2] == [0, 16]
+    assert len(numbers(practice)) == len(ODD) - 1 + 1  # the one that is too deep is let go
 
 
 def test_an_update_that_cannot_be_stored_is_asked_for_again_and_stops_nobody(
-    practice: Practice, api: BotApi, polls: Polling, monkeypatch: pytest.MonkeyPatch
+    practice: Practice, telegram: FakeTelegram, amy: Person, polls: Polling, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(failpoints, "_points", {"inbox.before_store": ("raise", 2)})
     monkeypatch.setattr(failpoints, "_visits", {})
-    api.hand_out(update(7) | update(8) | update(9))
+    sent = [amy.writes(text) for text in ("one", "two", "three")]
     with capture_logs() as logs, polls():
-        have_come(practice, 7, 8, 9)
-        wait_for(lambda: len(api.calls) == 3)
-    assert numbers(practice) == ["7", "9", "8"]
+        have_come(practice, *sent)
+    first, second, third = (update["update_id"] for update in sent)
+    assert numbers(practice) == [str(first), str(third), str(second)]
     assert [log["event"] for log in logs] == ["update_not_stored"]
-    assert [call["offset"] for call in api.asked("getUpdates")] == ["0", "8", "10"]
+    assert offsets(telegram)[:2] == [0, second]
 
 
 def test_what_always_comes_again_is_asked_for_with_pauses(
-    practice: Practice, api: BotApi, polls: Polling, monkeypatch: pytest.MonkeyPatch
+    telegram: FakeTelegram, polls: Polling, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(polling, "PAUSES", (5,))
-    api.hand_out({7: '{"update_id":"7"}'})
+    telegram.will("getUpdates", *[gives('{"update_id":"7"}')] * 5)
     with polls():
-        wait_for(lambda: len(api.calls) == 2)
+        wait_for(lambda: len(offsets(telegram)) == 2)
         time.sleep(0.2)
-    assert len(api.calls) == 2
+    assert len(offsets(telegram)) == 2
 
 
 def test_when_the_database_goes_away_nothing_is_confirmed_and_the_lock_is_taken_anew(
-    practice: Practice, api: BotApi, polls: Polling
+    practice: Practice, telegram: FakeTelegram, bot: BotAccount, amy: Person, polls: Polling
 ) -> None:
     with capture_logs() as logs, polls():
-        wait_for(lambda: api.calls)
+        wait_for(lambda: bot.poller)
         practice.sql("SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND granted")
-        api.hand_out(update(7))
-        have_come(practice, 7)
-        wait_for(lambda: len(api.calls) == 3)
+        have_come(practice, amy.writes("hello"))
     assert [log["event"] for log in logs] == ["database_away"]
-    assert [call["offset"] for call in api.asked("getUpdates")] == ["0", "0", "8"]
+    assert offsets(telegram)[:2] == [0, 0]
 
 
-def test_after_an_empty_answer_lower_numbers_are_heard_too(practice: Practice, api: BotApi, polls: Polling) -> None:
+def test_after_an_empty_answer_lower_numbers_are_heard_too(
+    practice: Practice, telegram: FakeTelegram, bot: BotAccount, amy: Person, polls: Polling
+) -> None:
     """After a week without updates Telegram goes on with any number."""
-    api.longest_poll = 0.1
-    api.hand_out(update(70_000))
-    with polls():
-        wait_for(lambda: len(api.calls) > 2)
-        api.hand_out(update(7))
-        have_come(practice, 7)
-    assert [call["offset"] for call in api.asked("getUpdates")][:3] == ["0", "70001", "0"]
+    before = amy.writes("hello")
+    with polls(long_poll=1):
+        wait_for(lambda: len(offsets(telegram)) == 2)
+        bot.mail.newest_id -= 1000
+        have_come(practice, amy.writes("a week later"))
+    assert offsets(telegram)[:3] == [0, before["update_id"] + 1, 0]
 
 
-def test_only_one_connection_holds_the_lock_of_a_bot(practice: Practice, api: BotApi) -> None:
+def test_only_one_connection_holds_the_lock_of_a_bot(practice: Practice) -> None:
     engines = [open_engine(practice.engine.url.render_as_string(hide_password=False)) for _ in range(2)]
     first, second, other = (
         Keeper(engine, practice.vault, account, bell=None)  # type: ignore[arg-type]
