@@ -15,9 +15,8 @@ from channels import reading
 from channels.reading import Written, decode
 from channels.rendering import Button, with_buttons
 from core import failpoints
-from core.config import Settings
 from core.crypto import Vault
-from core.database import UNAVAILABLE, Session, at_once, open_engine, run, transaction
+from core.database import UNAVAILABLE, Session, at_once, run, transaction
 from core.messaging import inbox, readers
 from core.messaging.inbox import Home, Sender
 from core.messaging.waking import Bell, Ear
@@ -26,7 +25,7 @@ from core.people.personas import Persona
 from core.scheduling import directory
 from core.scheduling.directory import Directory
 
-__all__ = ["CHANNEL", "Button", "Clinic", "Line", "Log", "Persona", "WebChat", "Written", "connect", "decode"]
+__all__ = ["CHANNEL", "Button", "Clinic", "Line", "Log", "Persona", "WebChat", "Written", "decode"]
 
 CHANNEL = "web"
 ACCOUNT = "chat"
@@ -189,12 +188,6 @@ class _WaitingRoom:
                 with at_once(self._engine) as session:
                     self._asked = heard, everybody, inbox.unanswered(session, everybody)
             return conversation_id in self._asked[2]
-
-
-def connect(settings: Settings) -> WebChat:
-    """The web chat of this process: a pool for the threads of its web server, and one connection to be woken by."""
-    url = settings.database_url
-    return WebChat(open_engine(url, pool_size=8), settings.vault, Bell(url), Ear(url, "outbox"))
 
 
 def _sender(visitor: str) -> Sender:

@@ -5,9 +5,7 @@ from core.config import handed_over
 from frontdesk import lifeline
 from frontdesk.front import Front
 from frontdesk.memory import give_back
-from webhooks.app import create_app
-
-THREADS = 8  # as many as the database has connections for; a web-chat POST keeps one for up to 250 ms while it waits for its reply
+from webhooks.app import THREADS, create_app
 
 
 def create() -> Front:

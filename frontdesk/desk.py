@@ -9,13 +9,14 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import NamedTuple
+from pathlib import Path
+from typing import Any, NamedTuple
 from uuid import uuid4
 
 from sqlalchemy import Engine
 
 from bot.events import HandedBack, StaffAct, StaffSaid, TookOver, pack_act
-from bot.messages import Other, OwnNumber, Presence, Tap, Upload, Words, by_digit, unpack_choices, unpack_payload
+from bot.messages import Other, OwnNumber, Presence, Reply, Tap, Upload, Words, by_digit, unpack_choices, unpack_payload
 from bot.texts import say, say_all
 from channels import Channel
 from core import clock
@@ -23,12 +24,14 @@ from core.compliance import audit
 from core.config import Settings
 from core.crypto import Vault
 from core.database import Session, open_engine, transaction
-from core.messaging import conversations, handoffs, inbox, outbox
+from core.messaging import attachments, conversations, handoffs, inbox, outbox
+from core.messaging.attachments import Attachment
 from core.messaging.conversations import Open
 from core.messaging.waking import Bell
 from core.people import patients, staff
 from core.people.staff import Member
 from core.scheduling import directory
+from core.scheduling.directory import Directory
 from frontdesk.chat import lines
 from frontdesk.errors import CannotRun
 from frontdesk.moving_in import require_clinic, require_keys
@@ -47,6 +50,8 @@ _WHY = {
     "not_understood": "was not understood",
     "emergency": "may be an emergency",
     "aside": "a message could not be answered",
+    "file": "sent a file",
+    "undelivered": "may not have got a message",
 }
 
 
@@ -112,6 +117,18 @@ class Desk:
             head = f"Conversation {chat.id}{self._who(session, chat)}{self._has(self._names(session), chat.staff_id)}"
             spoken = [*_spoken(session, chat, self.worker.channels)] or ["Nothing was said here lately."]
             return "\n".join([head, *spoken])
+
+    def file(self, rest: str) -> str:
+        number, _, name = rest.partition(" ")
+        if not number.isascii() or not number.isdigit() or not name.strip():
+            raise Unclear("Which file, and where to? `file 17 photo.jpg`; `read` shows their numbers.")
+        with transaction(self.engine) as session:
+            chat = self._open(session, "")
+            found = attachments.content(session, self.vault, chat.id, int(number[:18]))
+            if found is None:
+                raise Unclear(f"There is no file {number} in conversation {chat.id}.")
+            audit.record(session, self.me.actor, "attachment.read", "attachments", int(number))
+        return _saved(Path(name.strip()), found[1])
 
     def close(self, rest: str) -> str:
         with transaction(self.engine) as session:
@@ -215,18 +232,53 @@ def _clock_of(session: Session) -> Callable[[datetime], str]:
 
 
 def _spoken(session: Session, chat: Open, channels: Mapping[str, Channel]) -> Iterator[str]:
-    """Both sides of a conversation."""
+    """Both sides of a conversation, with the files that came, and with what did not arrive."""
     clinic, show = directory.load(session), _clock_of(session)
-    for line in outbox.all_said(session, chat.id, MOST_LINES):
+    lines = outbox.all_said(session, chat.id, MOST_LINES)
+    files = attachments.of_messages(session, [line.id for line in lines if line.channel])
+    for line in lines:
         if line.channel is None:
-            reply = unpack_payload(chat.key.open("outbox.payload", chat.id, line.body)).reply
-            labels = " ".join(f"[{say(choice.label, 'en', clinic)}]" for choice in reply.choices)
-            text = "\n".join(filter(None, [say_all(reply.says, "en", clinic), labels]))
+            text = _answered(line, unpack_payload(chat.key.open("outbox.payload", chat.id, line.body)).reply, clinic)
         else:
             text = _written(session, chat, channels[line.channel], line.body)
+            text = "\n".join([text, *(_file(each) for each in files if each.inbox_id == line.id)])
         first, *more = [part for part in text.split("\n") if part] or [""]
-        yield f"{show(line.at)}  {'patient' if line.channel else 'clinic '}  {first}"
+        if first or line.channel:  # a tap that was acknowledged, with nothing to say to it
+            yield f"{show(line.at)}  {'patient' if line.channel else 'clinic '}  {first}"
         yield from (" " * 27 + part for part in more)
+
+
+def _answered(line: Any, reply: Reply, clinic: Directory) -> str:
+    labels = " ".join(f"[{say(choice.label, 'en', clinic)}]" for choice in reply.choices)
+    fate = _FATES.get(line.status, "").format(error=line.error)
+    return "\n".join(filter(None, [say_all(reply.says, "en", clinic), labels, fate]))
+
+
+_FATES = {"failed": "(did not arrive: {error})", "unknown": "(may not have arrived: {error})"}
+"""What staff are told of a message that is not simply sent."""
+
+
+def _saved(path: Path, content: bytes) -> str:
+    """Nothing that is there already is written over."""
+    try:
+        with path.open("xb") as file:
+            file.write(content)
+    except OSError as error:
+        raise Unclear(f"{path} cannot be written ({error.strerror}).") from None
+    return f"Saved as {path}."
+
+
+def _file(each: Attachment) -> str:
+    size = "" if each.size is None else f", {max(1, each.size // 1024)} kB"
+    return f"({_FILES[each.status].format(id=each.id)}: {each.media_type}{size})"
+
+
+_FILES = {
+    "wanted": "file {id} is being fetched",
+    "kept": "`file {id} NAME` saves it",
+    "failed": "file {id} could not be fetched",
+    "forgotten": "file {id} is gone, as everything that is said here after 30 days",
+}
 
 
 def _written(session: Session, chat: Open, channel: Channel, body: bytes) -> str:
@@ -272,6 +324,7 @@ def _help(_desk: Desk, _rest: str) -> str:
 COMMANDS = {
     "list": Command("list", "who waits for a person, and who wrote lately", Desk.list),
     "read": Command("read [17]", "both sides of a conversation; without a number, the one you were at", Desk.read),
+    "file": Command("file 17 NAME", "save a file that the patient sent, under this name", Desk.file),
     "take": Command("take [17]", "take over: from now on you answer, and the bot is silent", Desk.take),
     "say": Command("say WORDS", "answer in the conversation you are at", Desk.say),
     "back": Command("back [17]", "hand back: the bot goes on, and whoever waited no longer does", Desk.back),

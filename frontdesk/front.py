@@ -15,8 +15,9 @@ from wsgiref.types import WSGIApplication, WSGIEnvironment
 from granian._granian import RSGIHTTPProtocol as HTTPProtocol
 from granian.rsgi import Scope
 
+from channels.telegram.receive import LARGEST as LARGEST_UPDATE
 from webhooks.limits import household
-from webhooks.security import LARGEST_BODY
+from webhooks.security import LARGEST_BODY, MACHINES
 
 BODY_PATIENCE = 10  # seconds for a whole body to arrive
 BODIES_AT_ONCE = 64  # of one household, while they arrive
@@ -48,7 +49,7 @@ class Front:
         peer = scope.client.rpartition(":")[0].strip("[]")
         try:
             length = _length(scope)
-            body = await self._arrived(household(peer), protocol, length) if length else b""
+            body = await self._arrived(household(peer), protocol, length, _largest(scope)) if length else b""
         except TimeoutError:
             protocol.response_empty(408, _GOODBYE)
         except _Refused as refused:
@@ -58,13 +59,13 @@ class Front:
             answer = await asyncio.get_running_loop().run_in_executor(self._threads, _answer, self._app, environ)
             protocol.response_bytes(*answer)
 
-    async def _arrived(self, home: str, protocol: HTTPProtocol, length: int) -> bytes:
+    async def _arrived(self, home: str, protocol: HTTPProtocol, length: int, largest: int) -> bytes:
         """The body, counted while it arrives: who looks at a page sends none, and is not kept from it by who does."""
         if self._most and self._arriving[home] >= self._most:
             raise _Refused(429)
         self._arriving[home] += 1
         try:
-            return await asyncio.wait_for(_body(protocol, length), BODY_PATIENCE)
+            return await asyncio.wait_for(_body(protocol, length, largest), BODY_PATIENCE)
         finally:
             self._arriving[home] -= 1
             if not self._arriving[home]:
@@ -85,9 +86,19 @@ def _length(scope: Scope) -> int:
     return int(scope.headers.get("content-length") or 0)
 
 
-async def _body(protocol: HTTPProtocol, length: int) -> bytes:
-    """The whole body, or nothing of one that is too large: Flask sees its length, and has the words."""
-    if not 0 < length <= LARGEST_BODY:
+def _largest(scope: Scope) -> int:
+    return LARGEST_UPDATE if scope.path.startswith(MACHINES) else LARGEST_BODY
+
+
+async def _body(protocol: HTTPProtocol, length: int, largest: int) -> bytes:
+    """The whole body, or nothing of one that is too large: Flask sees its length, and has the words.
+
+    A vendor's is heard out all the same: whoever is cut short does not read our answer, and comes again.
+    """
+    if not 0 < length <= largest:
+        if largest == LARGEST_UPDATE:
+            async for _ in protocol:
+                pass
         return b""
     body = b"".join([chunk async for chunk in protocol])
     if len(body) != length:  # the sender is gone; half a message must not pass for a whole one

@@ -129,19 +129,26 @@ def every_message_is_answered_once(evidence: Evidence) -> Finding:
 
 # --- I3 --------------------------------------------------------------------------------------------------------------
 
-# Web chat and the terminal fetch for themselves: what their reader has not seen yet waits for them, however long.
+# Web chat and the terminal fetch for themselves: what their reader has not seen yet waits for them, however long. A vendor's pace may
+# hold up the first of those that wait for an address, and that one holds up the others.
 _UNSETTLED = """
 SELECT id, flaw FROM (
   SELECT id, CASE
     WHEN status = 'sending' AND leased_until < clock_timestamp() - %(stuck)s THEN 'its sender died, and nobody settled it'
     WHEN status = 'sending' AND coalesce(leased_until > clock_timestamp() + %(lease)s, true) THEN 'its lease does not end'
-    WHEN status = 'due' AND channel <> ALL (%(read)s) AND due_at < clock_timestamp() - %(stuck)s THEN 'waits too long'
+    WHEN status = 'due' AND channel <> ALL (%(read)s) AND is_first AND greatest(due_at, paced_until) < clock_timestamp() - %(stuck)s
+      THEN 'waits too long'
     WHEN status = 'due' AND due_at > clock_timestamp() + %(farthest)s THEN 'waits for a time that is too far'
     WHEN status = 'sent' AND attempts = 0 THEN 'sent without an attempt'
     WHEN status = 'failed' AND error IS NULL THEN 'failed without a reason'
     WHEN status IN ('sent', 'failed', 'unknown') AND settled_at IS NULL THEN 'settled at no time'
+    WHEN doubts > 1 + is_vital::int THEN 'said again without need'
     WHEN attempts > %(most)s THEN 'tried too often' END AS flaw
-  FROM outbox) looked_at
+  FROM (
+    SELECT o.*, greatest(a.next_at, p.next_at) AS paced_until,
+      o.id = min(o.id) FILTER (WHERE status IN ('due', 'sending')) OVER (PARTITION BY o.address_id) AS is_first
+    FROM outbox o JOIN addresses a ON a.id = o.address_id LEFT JOIN paces p ON p.channel = a.channel AND p.account = a.account
+  ) queue) looked_at
 WHERE flaw IS NOT NULL
 """
 
@@ -190,7 +197,7 @@ def every_reply_is_accounted_for(evidence: Evidence) -> Finding:
 
 
 _SENDABLE = """
-SELECT id, address_id, status FROM outbox WHERE channel <> ALL (%(read)s) ORDER BY address_id, seq, id
+SELECT id, address_id, status, doubts FROM outbox WHERE channel <> ALL (%(read)s) ORDER BY address_id, seq, id
 """
 
 
@@ -202,9 +209,9 @@ def _against_ledger(owed: list[Any], ledger: list[Sent]) -> Iterator[tuple[int, 
     for row in owed:
         if row.status == "sent" and not taken[row.id]:
             yield row.id, "counts as sent, and the vendor never had it"
-        if row.status in ("due", "failed") and taken[row.id]:
+        if row.status in ("due", "failed") and taken[row.id] > row.doubts:
             yield row.id, f"was sent, and counts as {row.status}"
-        if taken[row.id] > 1 and row.status != "unknown":
+        if taken[row.id] > max(1, row.doubts + (row.status == "sent")):
             yield row.id, f"was sent {taken[row.id]} times"
     for _, of_address in groupby(owed, lambda row: row.address_id):
         for earlier, later in pairwise(row.id for row in of_address if row.id in place):

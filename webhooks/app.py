@@ -2,20 +2,23 @@
 
 import time
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, NamedTuple
 from wsgiref.types import StartResponse, WSGIEnvironment
 
 from flask import Flask, Response, get_template_attribute, jsonify, render_template, request
 from werkzeug.exceptions import HTTPException, ServiceUnavailable
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from channels.webchat import WebChat, connect
+from channels.telegram.receive import Mailbox
+from channels.webchat import WebChat
 from core import logs
 from core.config import Settings
-from core.database import UNAVAILABLE
-from webhooks import health, webchat
+from core.database import UNAVAILABLE, open_engine
+from core.messaging.waking import Bell, Ear
+from webhooks import health, telegram, webchat
 from webhooks.limits import Clock, Limits, Rate, household, too_many
-from webhooks.security import protect
+from webhooks.security import MACHINES, protect
+from webhooks.telegram import Hook
 
 FLOOD = Rate(1000, 20)  # requests of any kind from one address: some two hundred open pages and their files
 REST = 5  # seconds for which we ask a flood to stay away
@@ -31,13 +34,37 @@ class Web(Flask):
         log.error("request_failed", method=request.method, path=request.path, exc_info=exc_info)
 
 
-def create_app(settings: Settings, chat: WebChat | None = None, clock: Clock = time.monotonic) -> Flask:
+THREADS = 8  # of the web process, and its connections; a web-chat POST keeps one for up to 250 ms while it waits for its reply
+
+
+class Doors(NamedTuple):
+    """Through what the web process reaches the inbox and the outbox."""
+
+    chat: WebChat
+    mailbox: Mailbox
+
+
+def connect(settings: Settings) -> Doors:
+    """A pool for the threads of the web server, one connection to ring by and one to be woken by."""
+    url = settings.database_url
+    engine, bell = open_engine(url, pool_size=THREADS), Bell(url)
+    return Doors(WebChat(engine, settings.vault, bell, Ear(url, "outbox")), Mailbox(engine, settings.vault, bell))
+
+
+def create_app(
+    settings: Settings, chat: WebChat | None = None, clock: Clock = time.monotonic, mailbox: Mailbox | None = None
+) -> Flask:
     """The web process as a WSGI application. Limits count by `clock`."""
     app = Web(__name__)
+    if chat is None:
+        chat, mailbox = connect(settings)
     limits = Limits(clock)
     app.config["PREFERRED_URL_SCHEME"] = "https" if settings.public_url.startswith("https:") else "http"
     protect(app, settings)
-    webchat.mount(app, chat or connect(settings), limits, settings.embed_origins)
+    webchat.mount(app, chat, limits, settings.embed_origins)
+    if mailbox is not None and settings.telegram_webhook_secret:
+        hook = Hook(mailbox, settings.telegram_bots.keys(), settings.telegram_webhook_secret, limits)
+        telegram.mount(app, hook)
     app.register_blueprint(health.blueprint)
     app.register_error_handler(HTTPException, _explain)
     for error in UNAVAILABLE:
@@ -57,8 +84,10 @@ class Door:
         self._refusals = {kind: _refusal(app, kind) for kind in ("application/json", "text/html")}
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        """Let the request in, or answer it here."""
-        if not self._limits.take([(household(environ.get("REMOTE_ADDR", "")), FLOOD)]):
+        """Let the request in, or answer it here. Vendors come for all patients at once, and show that they are who they are."""
+        if environ["PATH_INFO"].startswith(MACHINES) or not self._limits.take(
+            [(household(environ.get("REMOTE_ADDR", "")), FLOOD)]
+        ):
             return self._inside(environ, start_response)
         kind = "text/html" if "text/html" in environ.get("HTTP_ACCEPT", "") else "application/json"
         return self._refusals[kind](environ, start_response)

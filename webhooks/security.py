@@ -7,6 +7,7 @@ from flask import Flask, Response, abort, request
 from core.config import Settings
 
 LARGEST_BODY = 64 * 1024
+MACHINES = "/webhooks/"  # below it come vendors, with bodies of their own size
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 
 FRAMED = "/chat"  # the one page that may stand in a frame, on the websites that EMBED_ORIGINS names

@@ -2,13 +2,17 @@
 
 import hashlib
 
+from sqlalchemy import Engine
+
 from channels.telegram import CHANNEL
 from channels.telegram.decode import Envelope, envelope
 from channels.telegram.updates import Unreadable
+from core import failpoints
 from core.crypto import Vault
-from core.database import Session
+from core.database import Session, transaction
 from core.messaging import inbox
 from core.messaging.inbox import Sender
+from core.messaging.waking import Bell
 
 LARGEST = 256 * 1024  # bytes; Telegram's own are far smaller
 
@@ -26,3 +30,19 @@ def store(session: Session, vault: Vault, account: str, body: bytes) -> bool:
     sender = Sender(CHANNEL, account, about.chat)
     home = inbox.home(session, vault, sender)
     return inbox.store(session, home, sender, external_id, body, about.sent_at)
+
+
+class Mailbox:
+    """Where a webhook puts updates."""
+
+    def __init__(self, engine: Engine, vault: Vault, bell: Bell) -> None:
+        self._engine = engine
+        self._vault = vault
+        self._bell = bell
+
+    def take(self, account: str, body: bytes) -> None:
+        """`store`, in a transaction of its own; then the workers are woken."""
+        with transaction(self._engine) as session:
+            store(session, self._vault, account, body)
+        failpoints.reach("inbox.after_commit")
+        self._bell.ring("inbox")

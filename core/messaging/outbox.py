@@ -256,11 +256,11 @@ SELECT conversation_id, status, is_vital FROM o
 """
 
 _ALL_SAID = """
-SELECT m.seq, a.channel, m.body, m.received_at + o.clock_offset AS at, m.id
+SELECT m.seq, a.channel, m.body, m.received_at + o.clock_offset AS at, m.id, NULL AS status, NULL AS error
 FROM inbox m JOIN addresses a ON a.id = m.address_id, clock o
 WHERE m.conversation_id = %(conversation_id)s AND m.body IS NOT NULL
 UNION ALL
-SELECT m.seq, NULL, m.payload, m.due_at + o.clock_offset, m.id FROM outbox m, clock o
+SELECT m.seq, NULL, m.payload, m.due_at + o.clock_offset, m.id, m.status, m.error FROM outbox m, clock o
 WHERE m.conversation_id = %(conversation_id)s AND m.payload IS NOT NULL
 ORDER BY seq DESC NULLS FIRST, id DESC LIMIT %(limit)s
 """
@@ -366,7 +366,10 @@ def _tell_staff(session: Session, settled: list[Any]) -> None:
 
 
 def all_said(session: Session, conversation_id: int, limit: int) -> list[Any]:
-    """The last lines of a conversation on whatever address, in order, for staff; `channel` is None where the clinic spoke."""
+    """The last lines of a conversation on whatever address, in order, for staff.
+
+    `channel` is None where the clinic spoke; there `status` and `error` say what came of it.
+    """
     return run(session, _ALL_SAID, conversation_id=conversation_id, limit=limit).fetchall()[::-1]
 
 

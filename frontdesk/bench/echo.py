@@ -4,9 +4,9 @@ from flask import Flask, request
 
 from core.config import load_settings
 from frontdesk import lifeline
-from frontdesk.application import THREADS
 from frontdesk.front import Front
 from frontdesk.web import serve
+from webhooks.app import THREADS
 
 
 def create() -> Front:

@@ -2,9 +2,10 @@
 
 import sys
 
-from channels import webchat
+from channels.webchat import Written
 from core.config import load_settings
+from webhooks.app import connect
 
 if __name__ == "__main__":
     visitor, message_id, text = sys.argv[1:]
-    webchat.connect(load_settings()).take(visitor, message_id, webchat.Written(text), seen=0, patience=0)
+    connect(load_settings()).chat.take(visitor, message_id, Written(text), seen=0, patience=0)
