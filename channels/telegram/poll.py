@@ -95,7 +95,7 @@ class Keeper:
         except UNAVAILABLE:
             raise
         except TooDeep:
-            _log.warning("update_skipped", reason="nested too deeply", account=self.account)
+            _log.warning("update_dropped", reason="too deep", account=self.account)
         except Exception:
             _log.exception("update_not_stored", account=self.account)
             return False

@@ -263,7 +263,7 @@ def test_an_odd_update_does_not_stop_those_behind_it(
     sent = amy.writes("hello")
     with capture_logs() as logs, polls():
         have_come(practice, sent)
-    assert [log["event"] for log in logs] == ["update_skipped"]
+    assert [log["event"] for log in logs] == ["update_dropped"]
     assert offsets(telegram)[:2] == [0, 16]
     assert len(numbers(practice)) == len(ODD) - 1 + 1  # the one that is too deep is let go
 
