@@ -212,7 +212,7 @@ def _copy(result: Any) -> Any:
 def _read_json(body: str | None) -> Any:
     try:
         return json.loads(body or "null")
-    except ValueError:
+    except (ValueError, RecursionError):
         return body
 
 
