@@ -5,12 +5,12 @@ An offset confirms every update below it, so Telegram hears of one only after th
 
 import asyncio
 import json
-import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from threading import Event
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, Literal, NamedTuple, TypeVar
 
+import msgspec
 from aiogram import Bot, exceptions
 from aiogram.client.session.aiohttp import AiohttpSession
 from aiogram.client.telegram import TelegramAPIServer
@@ -18,7 +18,7 @@ from aiogram.methods import TelegramMethod
 from sqlalchemy import Engine
 
 from channels.telegram import CHANNEL, UPDATES, receive
-from channels.telegram.updates import TooDeep, Unreadable, number_of
+from channels.telegram.updates import Unreadable, number_of
 from core import logs
 from core.crypto import Vault
 from core.database import UNAVAILABLE, Session, scalar
@@ -94,8 +94,6 @@ class Keeper:
                 is_new = receive.store(self._open(), self.vault, self.account, body)
         except UNAVAILABLE:
             raise
-        except TooDeep:
-            _log.warning("update_dropped", reason="too deep", account=self.account)
         except Exception:
             _log.exception("update_not_stored", account=self.account)
             return False
@@ -111,16 +109,12 @@ class Keeper:
         return self._connection
 
 
-_NUMBER = re.compile(rb'\{\s*"update_id"\s*:\s*([0-9]{1,18})\b')
-
-
 def _number(body: bytes) -> int:
     """An update's number, as far as it can be told; 0 confirms nothing."""
     try:
         return max(0, number_of(body))
-    except (Unreadable, TooDeep):
-        begins = _NUMBER.match(body)  # that is how Telegram begins each
-        return int(begins[1]) if begins else 0
+    except Unreadable:
+        return 0
 
 
 # --- asking ----------------------------------------------------------------------------------------------------------
@@ -137,26 +131,22 @@ class _GetUpdates(TelegramMethod[list[bytes]]):
     allowed_updates: list[str]
 
 
-_RESULT = re.compile(r'\s*\{\s*"ok"\s*:\s*true\s*,\s*"result"\s*:\s*\[(.*)\]\s*\}\s*', re.DOTALL)
-_TOKEN = re.compile(r'"(?:[^"\\]++|\\.)*+"|[\[\]{},]', re.DOTALL)
+class _Updates(msgspec.Struct):
+    """Telegram's answer, with the updates in it as they came."""
+
+    ok: Literal[True]
+    result: list[msgspec.Raw]
+
+
+_UPDATES = msgspec.json.Decoder(_Updates)
 
 
 def _answer(text: str) -> Any:
-    """Telegram's answer with the updates in it as they came, unread: none can be so odd that the others suffer."""
-    found = _RESULT.fullmatch(text)
-    return {"ok": True, "result": list(_elements(found[1]))} if found else json.loads(text)
-
-
-def _elements(array: str) -> Iterator[bytes]:
-    """What stands between the commas of a JSON array."""
-    depth = start = 0
-    for token in _TOKEN.finditer(array):
-        depth += {"[": 1, "{": 1, "]": -1, "}": -1}.get(token[0], 0)
-        if token[0] == "," and depth == 0:
-            yield array[start : token.start()].strip().encode()
-            start = token.end()
-    if last := array[start:].strip():
-        yield last.encode()
+    """Updates unread: none can be so odd that the others suffer. Of any other answer what it says."""
+    try:
+        return {"ok": True, "result": [bytes(update) for update in _UPDATES.decode(text).result]}
+    except msgspec.MsgspecError:
+        return json.loads(text)
 
 
 @dataclass
