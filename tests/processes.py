@@ -1,6 +1,7 @@
 """Real processes of ours, for tests that kill them or let several run side by side."""
 
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -32,6 +33,12 @@ def start(engine: Engine, module: str, *arguments: str, failpoint: str = "", **m
         cwd=gettempdir(),
         stderr=subprocess.DEVNULL,
     )
+
+
+def free_port() -> int:
+    """A port of this machine on which nobody listens yet."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        return int(free.getsockname()[1])
 
 
 @contextmanager
