@@ -46,6 +46,7 @@ class BotAccount:
     poller: object = None  # the getUpdates that waits
     last_poll: tuple[int, float] = (-1, 0)
     hook_set_at: float = 0
+    patient_until: float = 0  # conflicts before then are answered late
     commands: dict[tuple[str, str], list[Json]] = field(default_factory=dict)
     descriptions: dict[tuple[str, str], str] = field(default_factory=dict)
 
@@ -174,6 +175,10 @@ class World:
 
     def keep_file(self, content: bytes, folder: str, file_name: str) -> Json:
         """Keeps a file; gives what messages say of it."""
+        with self.changed:
+            return self._keep(content, folder, file_name)
+
+    def _keep(self, content: bytes, folder: str, file_name: str) -> Json:
         number = len(self.files)
         file_id = f"FILE{self.chance.getrandbits(160):040x}"
         suffix = f".{file_name.rpartition('.')[2]}" if "." in file_name else ""
