@@ -408,7 +408,7 @@ REFUSED: list[tuple[str, Json, int, str]] = [
     ("answer_callback_query", {"callback_query_id": "4711"}, 400, refusals.QUERY_TOO_OLD),
     ("answer_callback_query", {"callback_query_id": "4711", "text": "x" * 201}, 400, "MESSAGE_TOO_LONG"),
     ("send_chat_action", {"chat_id": 7, "action": "sleeping"}, 400, "wrong parameter action in request"),
-    ("send_document", {"chat_id": 7, "document": "nonsense"}, 400, "there is no document in the request"),
+    ("send_document", {"chat_id": 7, "document": "nonsense"}, 400, "wrong file identifier/HTTP URL specified"),
     ("get_file", {"file_id": "nonsense"}, 400, "wrong file_id or the file is temporarily unavailable"),
     ("leave_chat", {"chat_id": 7}, 400, "chat member status can't be changed in private chats"),
     ("set_my_description", {"description": "x" * 513}, 400, "description is too long"),

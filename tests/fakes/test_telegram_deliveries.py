@@ -485,7 +485,14 @@ def test_what_is_called_without_a_chat_or_a_message_is_refused(telegram: FakeTel
     telegram.person(7).starts()
     assert api(telegram, "sendMessage", text="Hi") == "Bad Request: chat_id is empty"
     assert api(telegram, "editMessageText", chat_id=7, text="Hi") == "Bad Request: message identifier is not specified"
+    assert api(telegram, "sendDocument", chat_id=7) == "Bad Request: there is no document in the request"
     assert api(telegram, "getFile") == "Bad Request: file_id not specified"
+
+
+def test_nonsense_is_noted(telegram: FakeTelegram) -> None:
+    assert not ask(telegram, "sendMessage", b"{", "application/json")["ok"]
+    assert len(telegram.errors) == 1
+    assert telegram.errors[0].startswith("sendMessage: JSONDecodeError")
 
 
 def test_markup_is_read_as_telegram_reads_it() -> None:

@@ -12,9 +12,9 @@ With a `ManualClock` time stands still until `clock.advance(seconds)`: long poll
 by it. `telegram.will("sendMessage", faults.busy(7))` makes the next call fail. `telegram.errors`, `telegram.violations` and
 `telegram.ledger` are for what must be so at the end.
 
-Left out: channels, topics, business, inline mode, payments, media but documents, the old Markdown, MarkdownV2's quotations
-and custom emoji, the entities that Telegram finds by itself, https, the weight of long messages in the limits, limits of
-edits, files that are no longer offered after an hour.
+Left out: channels, topics, business, inline mode, payments, media but documents, the messages in which groups say who came
+and went, the old Markdown, MarkdownV2's quotations and custom emoji, the entities that Telegram finds by itself, https, the
+weight of long messages in the limits, limits of edits, files that are no longer offered after an hour.
 """
 
 from tests.fakes.telegram.clock import ManualClock, RealClock

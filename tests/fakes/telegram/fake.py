@@ -165,7 +165,7 @@ class FakeTelegram:
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """What people do meanwhile reaches bots when it ends, all at once."""
+        """What people do meanwhile gets its numbers and reaches bots when it ends, all at once."""
         yield from self._hold(swap=False)
 
     @contextmanager

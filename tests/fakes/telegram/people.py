@@ -65,11 +65,13 @@ class Chatting:
 
     def _find(self, room: Room, label: str) -> tuple[Stored, Json]:
         """The newest message that shows a button with this label now."""
-        for stored in reversed(room.shown()):
-            for button in (button for row in stored.buttons for button in row):
-                if button["text"] == label:
-                    return stored, button
-        raise LookupError(f"no button {label!r}; shown are {[str(shown(stored)) for stored in room.shown()]}")
+        with self.world.changed:
+            messages = room.shown()
+            for stored in reversed(messages):
+                for button in (button for row in stored.buttons for button in row):
+                    if button["text"] == label:
+                        return stored, button
+        raise LookupError(f"no button {label!r}; shown are {[str(shown(stored)) for stored in messages]}")
 
     def _find_in(self, room: Room, which: Which, label: str, *, stale: bool = False) -> tuple[Stored, Json]:
         stored = room.messages[number_of(which)]

@@ -36,7 +36,11 @@ class Poll:
             self.bot.poller = self
             hear_only(self.bot, self.parameters)
             self._throttle(now)
-        await self.bell.until(self._over, now + self.timeout)
+        try:
+            await self.bell.until(self._over, now + self.timeout)
+        finally:
+            with self.world.changing():
+                self.bot.poller = None if self.bot.poller is self else self.bot.poller
         return self.batch
 
     def _over(self) -> bool:

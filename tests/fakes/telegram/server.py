@@ -118,7 +118,11 @@ class Server:
             return _json(401, Refusal(401, "Unauthorized").body)
         if found["file"]:
             return self._download(bot, found["rest"])
-        return await self._call(request, bot, found["rest"])
+        try:
+            return await self._call(request, bot, found["rest"])
+        except Exception as bug:  # of the caller, who sent what no library would, or of this fake
+            self.world.errors.append(f"{found['rest']}: {bug!r}")
+            return _json(500, Refusal(500, "Internal Server Error").body)
 
     def _download(self, bot: BotAccount, path: str) -> web.Response:
         with self.world.changed:
