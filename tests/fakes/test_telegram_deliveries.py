@@ -291,14 +291,16 @@ def test_a_webhook_that_says_gone_for_23_hours_is_removed(
     assert [update["message"]["text"] for update in api(telegram, "getUpdates")] == ["hello"]
 
 
+@pytest.mark.parametrize("answer", [Said(500), Said(200)], ids=str)
 def test_another_answer_in_between_keeps_the_webhook(
-    telegram: FakeTelegram, clock: ManualClock, door: Door, amy: Person
+    telegram: FakeTelegram, clock: ManualClock, door: Door, amy: Person, answer: Said
 ) -> None:
     door.otherwise = Said(410, {"Retry-After": "600"})
     amy.writes("hello")
+    amy.writes("hello again")
     telegram.settle()
     clock.advance(12 * HOUR)
-    door.script.append(Said(500))
+    door.script.append(answer)
     clock.advance(11.5 * HOUR)
     assert api(telegram, "getWebhookInfo")["url"] == door.url
 
