@@ -7,11 +7,13 @@ from datetime import UTC, datetime
 
 from babel.dates import format_timedelta
 from telegram import Bot, BotCommand, WebhookInfo
-from telegram.error import BadRequest, InvalidToken, NetworkError, TelegramError
+from telegram.error import BadRequest, InvalidToken, NetworkError, RetryAfter, TelegramError
 
 from bot import texts
 from bot.messages import Say
+from channels.errors import Temporary
 from channels.telegram import UPDATES
+from channels.telegram.faults import meaning
 from core.config import Settings
 from core.scheduling.directory import Directory
 
@@ -87,6 +89,10 @@ def _sentence(error: TelegramError, account: str, settings: Settings) -> str:
     match error:
         case InvalidToken():
             return f"Bot {account}: Telegram does not know its token. Ask BotFather for it, and set TELEGRAM_BOT_TOKEN."
+        case RetryAfter():
+            wait = meaning(error)
+            assert isinstance(wait, Temporary)
+            return f"Bot {account}: Telegram asks us to wait for {wait.retry_in.seconds} seconds before the next try."
         case NetworkError() if not isinstance(error, BadRequest):
             return f"Bot {account}: Telegram does not answer at {settings.telegram_api_url}. Is this machine online?"
     said = error.message.replace(settings.telegram_bots[account], "…")

@@ -1,5 +1,11 @@
 """Telegram's Bot API: what comes in is stored raw and decoded by the worker; what goes out is python-telegram-bot's, in the sender."""
 
+import os
+
+os.environ.setdefault(
+    "PTB_TIMEDELTA", "true"
+)  # python-telegram-bot gives lengths of time as such, as it will anyhow one day
+
 CHANNEL = "telegram"
 
 UPDATES = ("message", "edited_message", "callback_query", "my_chat_member")

@@ -69,5 +69,5 @@ def _code(error: TelegramError, words: dict[str, str], otherwise: str) -> str:
 
 
 def _length(given: int | timedelta) -> timedelta:
-    """As the library gives it: seconds, or with its own setting a length of time."""
+    """As the library gives it: a length of time, or in an environment that says otherwise seconds."""
     return given if isinstance(given, timedelta) else timedelta(seconds=given)

@@ -219,7 +219,7 @@ TROUBLES = [
     (faults.answers(400, f"Bad Request: {TOKEN}"), "Bot 123456: Telegram said: …."),
     (
         faults.busy(7),
-        "Bot 123456: Telegram said: Flood control exceeded. Retry in 7 seconds.",
+        "Bot 123456: Telegram asks us to wait for 7 seconds before the next try.",
     ),
     (faults.bad_gateway(), "Bot 123456: Telegram does not answer at http://127.0.0.1:"),
 ]
