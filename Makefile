@@ -25,7 +25,7 @@ run: $(STAMPS)/run
 install: $(STAMPS)/run
 
 test: check chromium
-	$(BIN)/pytest -n 2
+	$(BIN)/pytest -n 2 --dist loadgroup
 
 # Everything but the tests themselves, cheapest first.
 check: $(STAMPS)/dev
@@ -38,10 +38,10 @@ check: $(STAMPS)/dev
 
 test-db: $(STAMPS)/dev
 	@test -n "$(DATABASE_URL)" || { echo "Say which server: make test-db DATABASE_URL=postgresql://..."; exit 2; }
-	DATABASE_URL="$(DATABASE_URL)" $(BIN)/pytest -n 2
+	DATABASE_URL="$(DATABASE_URL)" $(BIN)/pytest -n 2 --dist loadgroup
 
 test-debian-postgres: $(STAMPS)/dev
-	$(BIN)/python -m tests.debian_postgres $(BIN)/pytest -n 2
+	$(BIN)/python -m tests.debian_postgres $(BIN)/pytest -n 2 --dist loadgroup
 
 # What takes minutes; `make test` has a small version of each.
 campaign: $(STAMPS)/dev

@@ -11,7 +11,7 @@ from structlog.typing import EventDict
 _FIELDS = frozenset(
     {
         "event", "level", "source", "timestamp", "process",
-        "attempts", "channel", "code", "conversation_id", "count", "error", "hash", "inbox_id", "lease", "method", "milliseconds", "outbox_id",
+        "account", "attempts", "channel", "code", "conversation_id", "count", "error", "hash", "inbox_id", "lease", "method", "milliseconds", "outbox_id",
         "path", "port", "reason", "seal_id", "status", "turn_id", "where",
     }
 )  # fmt: skip

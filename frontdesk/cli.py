@@ -23,6 +23,8 @@ from frontdesk.replay import command as replay
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
+    from core.scheduling.directory import Directory
+
 KNOWN_ERROR = 2
 
 
@@ -210,6 +212,36 @@ def _engine(url: str) -> Iterator["Engine"]:
         engine.dispose()
 
 
+def _telegram_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "action",
+        choices=["connect", "status", "disconnect"],
+        help="connect: set where Telegram delivers, the menu and the descriptions of each bot; "
+        "status: how Telegram gets on with it; disconnect: let Telegram deliver no more",
+    )
+
+
+def _telegram(options: argparse.Namespace, settings: Settings) -> int:
+    from frontdesk import telegram
+
+    if not settings.telegram_bots:
+        raise CannotRun("There is no bot: set TELEGRAM_BOT_TOKEN to what BotFather gave you.")
+    if options.action == "connect":
+        return telegram.connect(settings, _clinic(settings))
+    return {"status": telegram.status, "disconnect": telegram.disconnect}[options.action](settings)
+
+
+def _clinic(settings: Settings) -> "Directory":
+    from core.database import transaction
+    from core.scheduling import directory
+    from frontdesk.moving_in import require_clinic
+
+    with _ready_database(settings) as (ready, engine):
+        require_clinic(ready.database_url)
+        with transaction(engine) as session:
+            return directory.load(session)
+
+
 def _setup_arguments(parser: argparse.ArgumentParser) -> None:
     parser.description = "Make a clinic of your own: by questions, or from spreadsheets with --from."
     ways = parser.add_mutually_exclusive_group()
@@ -286,6 +318,8 @@ COMMANDS = {
     "web": Command("answer HTTP: the web chat, webhooks of vendors, health", _no_arguments, _process("web")),
     "worker": Command("answer the inbox, and do what is due", _no_arguments, _process("worker")),
     "sender": Command("deliver the outbox", _no_arguments, _process("sender")),
+    "poller": Command("ask Telegram for messages, without a public address", _no_arguments, _process("poller")),
+    "telegram": Command("tell Telegram where this clinic is, and hear what it says", _telegram_arguments, _telegram),
     "migrate": Command("bring the database to this version's schema", _no_arguments, _migrate),
     "setup": Command("make a clinic of your own, by questions or from spreadsheets", _setup_arguments, _setup),
     "export": Command("write the clinic as the spreadsheets that setup takes in", _export_arguments, _export),

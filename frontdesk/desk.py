@@ -68,10 +68,11 @@ class Desk:
     me: Member
     bell: Bell | None = None
     current: int | None = None
+    answers_for_demo: bool = False  # on channels that have a vendor
     worker: Worker = field(init=False)
 
     def __post_init__(self) -> None:
-        self.worker = Worker(self.engine, self.vault, self.bell)
+        self.worker = Worker(self.engine, self.vault, self.bell, answers_for_demo=self.answers_for_demo)
 
     def do(self, line: str) -> str:
         """Do what a line says; returns what to show."""
@@ -339,7 +340,8 @@ def run(options: argparse.Namespace, settings: Settings) -> None:
     require_keys(settings.database_url, settings)
     engine, bell = open_engine(settings.database_url, pool_size=4), Bell(settings.database_url)
     try:
-        desk = Desk(engine, settings.vault, _member(engine, settings.vault, options.name), bell)
+        me = _member(engine, settings.vault, options.name)
+        desk = Desk(engine, settings.vault, me, bell, answers_for_demo=settings.demo)
         typed = options.script is None and sys.stdin.isatty()
         if typed:
             print(f"Good to see you, {desk.me.name}. `help` shows what you can do; Ctrl-D leaves.")

@@ -1,4 +1,4 @@
-"""Everything on one machine: database, web, worker and sender, started and stopped together."""
+"""Everything on one machine: database, web, worker, sender and poller, started and stopped together."""
 
 import contextlib
 import fcntl
@@ -29,10 +29,13 @@ READY = """
 Frontdesk is ready.
   Chat in the browser:   {address}/chat
   Chat in the terminal:  frontdesk chat  (in another terminal, as .venv/bin/frontdesk chat)
-  Telegram and SMS come with a later version; they will ask for TELEGRAM_BOT_TOKEN, and for TWILIO_ACCOUNT_SID,
-  TWILIO_AUTH_TOKEN and TWILIO_NUMBER.
+  Telegram:              {telegram}
+  SMS comes with a later version; it will ask for TWILIO_ACCOUNT_SID, TWILIO_AUTH_TOKEN and TWILIO_NUMBER.
 Ctrl-C stops everything. What the processes say is in {log}.
 """
+
+NO_TELEGRAM = "set TELEGRAM_BOT_TOKEN, see README"
+TELEGRAM = "being told where we are; what it answers follows"
 
 
 def main(settings: Settings) -> None:
@@ -68,10 +71,12 @@ class _Children:
     log: IO[bytes]
     members: list[_Child] = field(default_factory=list)
     deaths: deque[float] = field(default_factory=lambda: deque(maxlen=TOO_MANY_DEATHS))
+    errands: "list[subprocess.Popen[bytes]]" = field(default_factory=list)
 
     def tend(self) -> None:
         """Start whoever waits for it, and notice who has died; too many deaths are the end."""
         now = time.monotonic()
+        self.errands = [errand for errand in self.errands if errand.poll() is None]
         for child in self.members:
             if child.process is None and now >= child.start_at:
                 child.process = self._start(child.name)
@@ -79,8 +84,18 @@ class _Children:
                 child.process, child.start_at = None, now + RESTART_PAUSE
                 self._count_death(child.name, code, now)
 
+    def send(self, *command: str) -> None:
+        """Do something once beside all else. What it says is for the terminal; nobody waits for it, and however it ends is fine."""
+        program = [sys.executable, "-m", "frontdesk", *command]
+        self.errands.append(
+            subprocess.Popen(program, env=self.environment, stdin=subprocess.DEVNULL, start_new_session=True)
+        )
+
     def stop(self) -> None:
         """Ask all to end, and end those that do not."""
+        for errand in self.errands:
+            errand.kill()
+            errand.wait()
         processes = [child.process for child in self.members if child.process]
         for process in processes:
             process.terminate()
@@ -117,11 +132,19 @@ def _supervise(children: _Children, settings: Settings) -> None:
         _tend_database(settings)
         children.tend()
         if not ready and (ready := is_healthy(_reachable_host(settings), settings.http_port)):
-            children.members.append(_Child("sender"))  # nobody waits for it yet, and starting takes processor time
-            print(READY.format(address=_address(settings), log=children.log.name), flush=True)
+            _go_on(children, settings)
         if not ready and time.monotonic() > deadline:
             raise CannotRun(f"The web process does not answer; {children.log.name} may say why.")
         time.sleep(0.2 if ready else 0.05)
+
+
+def _go_on(children: _Children, settings: Settings) -> None:
+    """Say that all is ready, and start what nobody waits for yet: starting takes processor time."""
+    telegram = TELEGRAM if settings.telegram_bots else NO_TELEGRAM
+    print(READY.format(address=_address(settings), log=children.log.name, telegram=telegram), flush=True)
+    children.members += [_Child(name) for name in ("sender", *["poller"] * settings.polls_telegram)]
+    if settings.telegram_bots:
+        children.send("telegram", "connect")
 
 
 @contextlib.contextmanager

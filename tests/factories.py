@@ -105,11 +105,11 @@ class Person:
             home = inbox.home(session, self.practice.vault, self.sender)
             inbox.store(session, home, self.sender, id or uuid4().hex, text.encode())
 
-    def owe(self, key: str, seq: int = 1) -> None:
-        """The clinic owes this person a message, of which the test knows the key."""
+    def owe(self, key: str, seq: int = 1, **more: Any) -> None:
+        """The clinic owes this person a message, of which the test knows the key; `more` is what else is said of it."""
         sealed = self.home.key.seal("outbox.payload", self.home.conversation_id, said(key))
         with transaction(self.practice.engine) as session:
-            owe(session, self.home, outbox.Message(seq, sealed))
+            owe(session, self.home, outbox.Message(seq, sealed, **more))
 
     @property
     def replies(self) -> list[Reply]:

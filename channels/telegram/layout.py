@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from channels.rendering import Button
 
 LONGEST_TEXT = 4096  # https://core.telegram.org/bots/api#sendmessage
+LONGEST_NOTE = 200  # https://core.telegram.org/bots/api#answercallbackquery
+LONGEST_LABEL = 64  # characters; of more than that no phone shows the rest
 NARROW = 22  # characters of a label that a phone shows whole beside another one
 
 _ENDS = (r"\n\n", r"\n", r"(?<=[.!?…])\s", r"\s", r"")
@@ -43,6 +45,11 @@ def _fitting(text: str, longest: int) -> int:
     while _length(text[:fitting]) > longest:
         fitting -= max(1, (_length(text[:fitting]) - longest) // 2)
     return fitting
+
+
+def label(text: str) -> str:
+    """What stands on a button."""
+    return text if len(text) <= LONGEST_LABEL else f"{text[: LONGEST_LABEL - 1].rstrip()}…"
 
 
 def rows(buttons: Sequence[Button]) -> list[list[Button]]:

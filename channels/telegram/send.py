@@ -24,7 +24,7 @@ from bot.messages import Payload, Receipt
 from channels.errors import Permanent, Unknown
 from channels.rendering import Button, Rendered, with_buttons
 from channels.telegram import faults
-from channels.telegram.layout import parts, rows
+from channels.telegram.layout import LONGEST_NOTE, label, parts, rows
 from core import logs
 from core.config import Settings
 from core.messaging.outbox import Outcome, Owed, Rate
@@ -132,7 +132,9 @@ class _Delivery:
         """True when the person has seen the note that goes with it. A tap of some seconds ago cannot be acknowledged any more."""
         if receipt is None:
             return False
-        note = parts(self._rendered.text, 200)[0] if self._payload.reply.passing and self._rendered.text else None
+        note = (
+            parts(self._rendered.text, LONGEST_NOTE)[0] if self._payload.reply.passing and self._rendered.text else None
+        )
         try:
             return (
                 await self._bot.answer_callback_query(receipt.tap, note, read_timeout=READ_BRIEFLY) and note is not None
@@ -216,7 +218,10 @@ def _inline(buttons: Sequence[Button]) -> InlineKeyboardMarkup | None:
     if not buttons:
         return None
     return InlineKeyboardMarkup(
-        [[InlineKeyboardButton(button.label, callback_data=button.token) for button in row] for row in rows(buttons)]
+        [
+            [InlineKeyboardButton(label(button.label), callback_data=button.token) for button in row]
+            for row in rows(buttons)
+        ]
     )
 
 

@@ -162,14 +162,15 @@ class Message:
     expires_at: datetime | None = None
     lasts: bool = False
     is_vital: bool = False
+    priority: int = ANSWER
 
 
 # What a turn owes, in the statement that ends it: rows of VALUES, as arrays cost the client more than a statement of their own.
 _OWING = """
-said (seq, payload, token, choices, expires_at, lasts, is_vital) AS (VALUES {rows}),
+said (seq, payload, token, choices, expires_at, lasts, is_vital, priority) AS (VALUES {rows}),
 o AS (
-  INSERT INTO outbox (conversation_id, address_id, channel, seq, payload, is_vital)
-  SELECT %(id)s, a.id, a.channel, said.seq, said.payload, said.is_vital FROM said, addresses a
+  INSERT INTO outbox (conversation_id, address_id, channel, seq, payload, is_vital, priority)
+  SELECT %(id)s, a.id, a.channel, said.seq, said.payload, said.is_vital, said.priority FROM said, addresses a
   WHERE a.id = %(address_id)s ORDER BY said.seq RETURNING id, seq),
 p AS (
   INSERT INTO prompts (conversation_id, outbox_id, token, choices, expires_at, lasts)
@@ -177,7 +178,7 @@ p AS (
 """
 _ROW = (
     "(%(seq{n})s::bigint, %(payload{n})s::bytea, %(token{n})s::text, %(choices{n})s::bytea, %(expires_at{n})s::timestamptz, "
-    "%(lasts{n})s::boolean, %(is_vital{n})s::boolean)"
+    "%(lasts{n})s::boolean, %(is_vital{n})s::boolean, %(priority{n})s::smallint)"
 )
 
 # The prompt that a typed digit answers: the newest that was sent to the address of message `m` before that came. Whether it is

@@ -32,6 +32,7 @@ ROOT = Path(__file__).parents[2]
 SPEAKERS = [
     *(ROOT / "bot").rglob("*.py"),
     ROOT / "frontdesk" / "worker.py",
+    ROOT / "frontdesk" / "telegram.py",
     ROOT / "channels" / "rendering.py",
 ]  # files that say something to patients
 LANGUAGES = texts.languages()

@@ -35,6 +35,7 @@ class Refusals:
     server: type[Exception]  # 5xx
     gateway: type[Exception]  # 5xx in HTML
     network: type[Exception]  # no answer
+    timeout: type[Exception]  # none in time
     garbled: type[Exception]  # no JSON
 
     def of(self, code: int) -> type[Exception]:
@@ -109,6 +110,7 @@ class Aiogram(Library):
         server=exceptions.TelegramServerError,
         gateway=exceptions.ClientDecodeError,
         network=exceptions.TelegramNetworkError,
+        timeout=exceptions.TelegramNetworkError,
         garbled=exceptions.ClientDecodeError,
     )
 
@@ -150,6 +152,7 @@ class PythonTelegramBot(Library):
         server=error.NetworkError,
         gateway=error.NetworkError,
         network=error.NetworkError,
+        timeout=error.TimedOut,
         garbled=error.TelegramError,
     )
 

@@ -42,6 +42,8 @@ class Recording:
     most_in_flight: int = 0  # at one address
     ledger: Path | None = None  # a file of what it took, a JSON object a line, for a vendor whose senders die
     takes: float = 0  # seconds until it answers
+    account_rate: Rate = ANY_RATE
+    per_address: Rate = ANY_RATE
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def will(self, *outcomes: BaseException | None) -> None:
@@ -62,11 +64,9 @@ class Recording:
         """What a sender serves: this one alone."""
         return {CHANNEL: self}
 
-    account_rate = ANY_RATE
-
     def address_rate(self, _address: str) -> Rate:
-        """As often as one likes."""
-        return ANY_RATE
+        """As the test says; as often as one likes otherwise."""
+        return self.per_address
 
     def fetch(self, _account: str, reference: str, _most: int) -> bytes:
         """Every file holds its own name."""

@@ -309,7 +309,7 @@ def test_i3_what_the_vendor_took_is_what_we_believe(
     assert against(second, first) == {f"{second}: was sent before what was owed before"}
     assert against(first, second, third) == {f"{third}: was sent, and counts as failed"}
     assert against(first, second, "999") == {"999: was sent, and is not owed"}
-    busy.sql(f"UPDATE outbox SET doubts = 1 WHERE id = {second}")  # nobody knew, so it was said once more
+    busy.sql("UPDATE outbox SET doubts = 1 WHERE id = %(id)s", id=int(second))  # nobody knew, so it was said once more
     assert against(first, second, second) == set()
 
 

@@ -88,6 +88,19 @@ class Chat:
     def taps(self, label: str) -> Shown:
         return self.does(self.person.taps(label))
 
+    @property
+    def tapped_notes(self) -> list[str]:
+        """What popped up over the chat when buttons were tapped."""
+        answers = (tap.answer or {} for tap in self.person.answered_taps)
+        return [str(answer["text"]) for answer in answers if answer.get("text")]
+
+    def introduce(self) -> None:
+        """Book a first visit, by which the clinic knows her from then on."""
+        self.says("cleaning with Dr Lee Tuesday morning")
+        self.taps("Tue, Mar 10, 8:00 AM")
+        self.says("Amy Lane")
+        assert "Booked for Amy" in self.says("May 3, 1990").text
+
 
 @pytest.fixture
 def telegram() -> Iterator[FakeTelegram]:

@@ -165,7 +165,7 @@ class FakeTelegram:
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """What people do meanwhile reaches bots when it ends, all at once."""
+        """What people do meanwhile gets its numbers and reaches bots when it ends, all at once."""
         yield from self._hold(swap=False)
 
     @contextmanager
@@ -197,5 +197,13 @@ class FakeTelegram:
                 self.world.changed.wait(0.05)  # it may depend on more than this fake
 
     def settle(self) -> None:
-        """Returns when nothing is on its way to a webhook."""
+        """Returns when nothing is on its way to a webhook, or the webhook says nothing for `patience` real seconds."""
         self._server.settle()
+
+    @property
+    def patience(self) -> float:
+        return self._server.patience
+
+    @patience.setter
+    def patience(self, seconds: float) -> None:
+        self._server.patience = seconds

@@ -16,9 +16,9 @@ Place = tuple[int, int]  # a bot and a chat
 class Limits:
     """About thirty messages a second for a bot, one a second for a chat with some more at once, twenty a minute for a group."""
 
-    on: bool = True
+    on: bool
+    burst: int  # beyond the one a second
     a_second: int = 30
-    burst: int = 4  # beyond the one a second
     a_minute_in_groups: int = 20
     recent: dict[int, deque[float]] = field(default_factory=dict)
     in_chat: dict[Place, tuple[float, float]] = field(default_factory=dict)  # what is left, and as of when

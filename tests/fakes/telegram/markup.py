@@ -270,7 +270,7 @@ def _rows(rows: Any) -> list[list[Any]]:
     if sum(map(len, rows)) > MOST_BUTTONS:
         raise bad_request("reply markup is too long")  # [S words, R number]
     if any(len(row) > MOST_IN_A_ROW for row in rows):
-        # Telegram shows eight and drops the rest [R]; a fake that keeps rules is of more use when it says so.
+        # Telegram shows eight and drops the rest [R]; a fake is of more use when it says so, in words of its own.
         raise bad_request("BUTTON_ROW_TOO_LONG")
     return [row for row in rows if row]
 

@@ -49,10 +49,7 @@ def send_document(world: World, bot: BotAccount, parameters: Parameters) -> Json
     words = given(caption=caption or None, caption_entities=entities or None)
     upload = parameters.upload("document")
     if upload is None:
-        known = world.files.get(parameters.text("document"))
-        if known is None:
-            raise bad_request("there is no document in the request")
-        said = updates.file(parameters.text("document"), known.unique_id, len(known.content))
+        said = _known_file(world, parameters.text("document"))
         return _send(world, bot, room, parameters, {**updates.document(said), **words})
     if len(upload.content) > world.largest_upload:
         raise Refusal(413, "Request Entity Too Large")
@@ -60,6 +57,15 @@ def send_document(world: World, bot: BotAccount, parameters: Parameters) -> Json
         raise bad_request("file must be non-empty")
     said = world.keep_file(upload.content, "documents", upload.file_name)
     return _send(world, bot, room, parameters, {**updates.document(said, upload.file_name, upload.mime_type), **words})
+
+
+def _known_file(world: World, file_id: str) -> Json:
+    if not file_id:
+        raise bad_request("there is no document in the request")
+    known = world.files.get(file_id)
+    if known is None:
+        raise bad_request("wrong file identifier/HTTP URL specified")
+    return updates.file(file_id, known.unique_id, len(known.content))
 
 
 def _open_room(world: World, bot: BotAccount, parameters: Parameters) -> Room:
@@ -147,7 +153,7 @@ def delete_message(world: World, bot: BotAccount, parameters: Parameters) -> boo
     if stored is None or stored.deleted:
         raise bad_request("message to delete not found")
     if world.clock.now() - stored.json["date"] > DELETABLE_FOR:
-        raise bad_request("message can't be deleted for everyone")
+        raise bad_request("message can't be deleted for everyone")  # [R]
     if stored.json["from"]["id"] != bot.id and not room.private:
         raise bad_request("message can't be deleted")
     stored.deleted = True

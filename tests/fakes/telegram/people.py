@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,9 @@ from tests.fakes.telegram.updates import Json
 
 if TYPE_CHECKING:
     from tests.fakes.telegram.fake import FakeTelegram
+
+
+PAYLOAD = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
 @dataclass(frozen=True)
@@ -61,11 +65,13 @@ class Chatting:
 
     def _find(self, room: Room, label: str) -> tuple[Stored, Json]:
         """The newest message that shows a button with this label now."""
-        for stored in reversed(room.shown()):
-            for button in (button for row in stored.buttons for button in row):
-                if button["text"] == label:
-                    return stored, button
-        raise LookupError(f"no button {label!r}; shown are {[str(shown(stored)) for stored in room.shown()]}")
+        with self.world.changed:
+            messages = room.shown()
+            for stored in reversed(messages):
+                for button in (button for row in stored.buttons for button in row):
+                    if button["text"] == label:
+                        return stored, button
+        raise LookupError(f"no button {label!r}; shown are {[str(shown(stored)) for stored in messages]}")
 
     def _find_in(self, room: Room, which: Which, label: str, *, stale: bool = False) -> tuple[Stored, Json]:
         stored = room.messages[number_of(which)]
@@ -113,6 +119,8 @@ class Person(Chatting):
 
     def starts(self, payload: str | None = None) -> Json:
         """Presses Start, perhaps by a link that carries something; lets a blocked bot in again."""
+        if payload is not None and not PAYLOAD.fullmatch(payload):
+            raise ValueError(f"a link with {payload!r} does nothing")
         if self.room.standing.get(self.bot.id) == "kicked":
             self.unblocks()
         return self._says(updates.text("/start" if payload is None else f"/start {payload}"))
@@ -301,7 +309,8 @@ class Group(Chatting):
 
     def taps(self, person: Person, label: str) -> Json:
         stored, button = self._find(self.room, label)
-        return self._tap(person.bot, person.user, stored, button["callback_data"])
+        bot = next(bot for bot in self.world.bots.values() if bot.id == stored.json["from"]["id"])
+        return self._tap(bot, person.user, stored, button["callback_data"])
 
     @property
     def messages(self) -> list[Shown]:

@@ -23,13 +23,24 @@ class Poll:
 
     async def answer(self) -> list[Json]:
         """What waits from the offset on; if nothing does, what comes before the time is over."""
+        try:
+            return await self._answer()
+        except Refusal:
+            await self._keep_waiting()
+            raise
+
+    async def _answer(self) -> list[Json]:
         if self.bot.hook is not None:
             raise Refusal(409, WEBHOOK_ACTIVE)
         with self.world.changing() as now:
             self.bot.poller = self
             hear_only(self.bot, self.parameters)
             self._throttle(now)
-        await self.bell.until(self._over, now + self.timeout)
+        try:
+            await self.bell.until(self._over, now + self.timeout)
+        finally:
+            with self.world.changing():
+                self.bot.poller = None if self.bot.poller is self else self.bot.poller
         return self.batch
 
     def _over(self) -> bool:
@@ -41,6 +52,13 @@ class Poll:
                 raise Refusal(409, OTHER_POLLER)
             self.batch = self.bot.mail.fetch(self.offset, self.limit, self.world.clock.now())
             return bool(self.batch)
+
+    async def _keep_waiting(self) -> None:
+        """The second conflict within moments, and all after it, are answered three seconds late [S]."""
+        now = self.world.clock.now()
+        if self.world.throttles and now < self.bot.patient_until:
+            await self.bell.until(lambda: False, now + 3)
+        self.bot.patient_until = self.world.clock.now() + 3
 
     def _throttle(self, now: float) -> None:
         """Who asks the same again within moments gets one update, or waits [S]."""

@@ -43,9 +43,10 @@ class BotAccount:
     allowed: frozenset[str] = ALL_KINDS
     asked_for: list[str] | None = None  # allowed_updates as given
     hook: Hook | None = None
-    poller: object = None  # the getUpdates that waits
+    poller: object = None  # the getUpdates that waits now
     last_poll: tuple[int, float] = (-1, 0)
     hook_set_at: float = 0
+    patient_until: float = 0  # conflicts before then are answered late
     commands: dict[tuple[str, str], list[Json]] = field(default_factory=dict)
     descriptions: dict[tuple[str, str], str] = field(default_factory=dict)
 
@@ -155,9 +156,10 @@ class World:
 
     def private_room(self, bot: BotAccount, user_id: int) -> Room:
         key = (bot.id, user_id)
-        if key not in self.rooms:
-            self.rooms[key] = Room(updates.private_chat(self.people[user_id]))
-        return self.rooms[key]
+        with self.changed:
+            if key not in self.rooms:
+                self.rooms[key] = Room(updates.private_chat(self.people[user_id]))
+            return self.rooms[key]
 
     def room(self, bot: BotAccount, chat_id: int | None) -> Room | None:
         """The chat that this number means for this bot."""
@@ -174,6 +176,10 @@ class World:
 
     def keep_file(self, content: bytes, folder: str, file_name: str) -> Json:
         """Keeps a file; gives what messages say of it."""
+        with self.changed:
+            return self._keep(content, folder, file_name)
+
+    def _keep(self, content: bytes, folder: str, file_name: str) -> Json:
         number = len(self.files)
         file_id = f"FILE{self.chance.getrandbits(160):040x}"
         suffix = f".{file_name.rpartition('.')[2]}" if "." in file_name else ""
