@@ -136,13 +136,13 @@ UPDATES = st.fixed_dictionaries(
 
 @given(st.binary(max_size=200))
 @example(b"")
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_any_bytes_have_a_meaning(body: bytes) -> None:
     mean(body)
 
 
 @given(JSON | UPDATES)
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_any_json_has_a_meaning(value: Any) -> None:
     mean(json.dumps(value).encode())
 

@@ -145,7 +145,7 @@ generated = st.one_of(
 
 
 @given(generated)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=200, deadline=None)
 def test_two_libraries_agree_with_us_on_what_an_update_says(update: Json) -> None:
     assert by_us(update) == by_aiogram(update) == by_python_telegram_bot(update)
 
