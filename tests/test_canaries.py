@@ -1,21 +1,33 @@
 """Marked words go through everything; afterwards neither the database nor a log holds them in the clear."""
 
 import subprocess
-from collections.abc import Iterable
-from dataclasses import replace
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 
 import pytest
+from flask.testing import FlaskClient
 from sqlalchemy import Engine, make_url
 
 from bot.messages import Inbound
 from channels import CHANNELS
 from channels.rendering import BUTTONS, NUMBERS
+from channels.telegram.receive import Mailbox
+from channels.telegram.send import Telegram
 from core import logs
+from core.config import Settings
 from core.database import run, transaction
 from core.tables import metadata
 from frontdesk import embedded_postgres
 from frontdesk.terminal import Terminal
-from tests.demo_clinic import DemoClinic
+from tests.channels.telegram.conftest import Bot
+from tests.demo_clinic import VAULT, DemoClinic
+from tests.fakes.bell import SilentBell
+from tests.fakes.telegram import FakeTelegram
+from tests.fakes.telegram import Person as FakePerson
+from tests.fakes.telegram.updates import Json
+from tests.fakes.webchat import FakeWebChat
+from webhooks.app import create_app
+from webhooks.telegram import SECRET_HEADER
 
 PHONE, EMAIL = "+12075550187", "zebulon@quixworth.example"
 SAID = ["my knee is plumbago, I need a skin doctor", "Zebulon Quixworth", "3 May 1987", EMAIL, "it is about xylophobia"]
@@ -30,7 +42,13 @@ CANARIES = [
     "05/03/1987",
     EMAIL,
     "2075550187",
+    "marmalade",
+    "periwinkle",
+    "obsidian",
+    "halcyon",
 ]
+
+TOKEN, SECRET = "123456:obsidian-token", "halcyon-secret-of-the-webhook"
 
 
 def leaks(texts: Iterable[str]) -> set[str]:
@@ -77,6 +95,70 @@ def test_nothing_that_a_patient_says_is_stored_or_logged_in_the_clear(
     logged = capsys.readouterr().err
     assert "put_aside" in logged
     assert leaks([logged]) == set()
+    assert leaks(every_row(clinic.engine)) == set()
+    assert leaks([dumped(clinic.engine)]) == set()
+
+
+@dataclass
+class Person:
+    """Somebody who writes to a bot of the clinic, as Telegram brings it."""
+
+    bot: Bot
+    webhook: FlaskClient
+    chat: FakePerson
+
+    def sends(self, update: Json, secret: str = SECRET, status: int = 200) -> None:
+        """Whatever they did; it is answered at once."""
+        answer = self.webhook.post("/webhooks/telegram/123456", json=update, headers={SECRET_HEADER: secret})
+        assert answer.status_code == status
+        self.bot.answer()
+
+
+@pytest.fixture
+def zebulon(clinic: DemoClinic) -> Iterator[Person]:
+    """Through the real webhook, worker and sender."""
+    settings = Settings(telegram_bot_token=(TOKEN,), telegram_webhook_secret=SECRET, public_url="https://a.example")
+    mailbox = Mailbox(clinic.engine, VAULT, SilentBell())
+    with FakeTelegram(limits=False) as telegram:
+        telegram.bot(TOKEN)
+        speaker = Telegram({"123456": TOKEN}, telegram.url)
+        chat = telegram.person(42, "Zebulon", last_name="Quixworth", username="quixworth_z")
+        yield Person(
+            Bot(clinic, telegram, speaker), create_app(settings, FakeWebChat(), mailbox=mailbox).test_client(), chat
+        )
+        speaker.close()
+
+
+def test_nothing_that_comes_through_telegram_is_stored_or_logged_in_the_clear(
+    zebulon: Person, capsys: pytest.CaptureFixture[str]
+) -> None:
+    logs.set_up("worker", "debug")
+    chat, clinic = zebulon.chat, zebulon.bot.clinic
+    wish, name, born, email, remark = SAID
+    zebulon.sends(chat.writes(wish))
+    zebulon.sends(chat.taps(chat.last.labels[0]))
+    zebulon.sends(chat.writes(name))
+    zebulon.sends(chat.writes(born))
+    zebulon.sends(chat.shares_own_contact(PHONE))
+    assert any("Booked for Zebulon" in said for said in chat.sees)
+    zebulon.sends(chat.forwards_contact(PHONE, first_name="Quixworth"))
+    zebulon.sends(chat.sends_photo(caption=remark))
+    zebulon.sends(chat.sends_document(file_name="marmalade.pdf"))
+    zebulon.sends(chat.sends_document(file_name="marmalade.exe", mime_type="application/x-marmalade"))
+    zebulon.sends(chat.taps_data("periwinkle.1"))
+    zebulon.sends(chat.starts("periwinkle"))
+    zebulon.sends(chat.edits(chat.writes(email), "plumbago"))
+    zebulon.sends(chat.blocks())
+    zebulon.sends({"update_id": 1, "message": {"text": "plumbago"}})
+    zebulon.sends(chat.starts(), secret=f"{SECRET} of plumbago", status=401)
+    assert zebulon.webhook.post("/webhooks/telegram/plumbago", headers={SECRET_HEADER: SECRET}).status_code == 401
+    assert zebulon.bot.sql("SELECT DISTINCT status FROM inbox") == [("answered",)]
+    assert zebulon.bot.sql("SELECT status FROM attachments") == [("kept",), ("kept",)]
+
+    written = capsys.readouterr()
+    assert "update_for_nobody" in written.err
+    assert "webhook_refused" in written.err
+    assert leaks([written.err, written.out]) == set()
     assert leaks(every_row(clinic.engine)) == set()
     assert leaks([dumped(clinic.engine)]) == set()
 

@@ -1,5 +1,6 @@
 """What an update says: to whom it belongs, for the inbox, and what it means, for the worker."""
 
+import re
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Literal, NamedTuple
@@ -10,9 +11,10 @@ from channels.telegram import updates
 from channels.telegram.updates import Message, Tapped, Unreadable, Update
 
 PRIVATE = "private"
+GROUPS = frozenset({"group", "supergroup"})
 GONE = frozenset({"kicked", "left"})
 
-_FARTHEST = 2**38  # seconds since 1970: some eight thousand years
+_FARTHEST = 253_402_300_800  # seconds from 1970 to the year 10000, which is none to a datetime
 
 
 class Envelope(NamedTuple):
@@ -91,13 +93,16 @@ def _presence(membership: updates.Membership) -> Inbound:
     is_gone = membership.new_chat_member.status in GONE
     if membership.chat.type == PRIVATE:
         return Presence(reachable=not is_gone)
-    return Nothing() if is_gone else InGroup(addressed=True)
+    is_new = not is_gone and membership.chat.type in GROUPS  # in a channel all that we say is published
+    return InGroup(addressed=True) if is_new else Nothing()
 
 
 # --- messages --------------------------------------------------------------------------------------------------------
 
 
 def _message(message: Message) -> Inbound:
+    if message.sender is not None and message.sender.is_bot:  # two desks would answer each other for ever
+        return Nothing()
     if message.chat.type != PRIVATE:
         return InGroup(addressed=_is_for_us(message))
     return next((said for read in _KINDS if (said := read(message)) is not None), Other("unsupported"))
@@ -122,13 +127,20 @@ def _words(message: Message) -> Inbound | None:
     return Words("", name, rest or None) if name == "start" else Words(rest, name)
 
 
+# Telegram finds the owner of a card by its number, but shows the number as the sender wrote it; so what is not plain, like an
+# extension, could be read by us as another number than by Telegram: https://github.com/tdlib/td/issues/2575
+_PLAIN = re.compile(r"\+?[0-9 ().-]{4,24}", re.ASCII)
+
+
 def _contact(message: Message) -> Inbound | None:
-    """Anybody's card can be forwarded: a number is its sender's only where Telegram says so."""
+    """Anybody's card can be forwarded or made up: a number is its sender's only where Telegram says so, of what they sent themselves."""
     contact, sender = message.contact, message.sender
     if contact is None:
         return None
-    is_own = sender is not None and contact.user_id == sender.id
-    return OwnNumber(contact.phone_number) if is_own else Other("strange_contact")
+    is_sent_by_hand = message.forward_origin is None and message.via_bot is None
+    is_own = sender is not None and contact.user_id == sender.id and is_sent_by_hand
+    is_proven = is_own and _PLAIN.fullmatch(contact.phone_number)
+    return OwnNumber(contact.phone_number) if is_proven else Other("strange_contact")
 
 
 def _voice(message: Message) -> Inbound | None:
@@ -158,15 +170,8 @@ def _place(message: Message) -> Inbound | None:
     return None if message.location is None else Other("place")
 
 
-_CHANGES = (
-    "new_chat_members", "left_chat_member", "new_chat_title", "new_chat_photo", "delete_chat_photo", "group_chat_created",
-    "supergroup_chat_created", "migrate_to_chat_id", "migrate_from_chat_id", "pinned_message",
-    "message_auto_delete_timer_changed", "write_access_allowed", "chat_background_set",
-)  # fmt: skip
-
-
 def _change(message: Message) -> Inbound | None:
-    return Nothing() if any(getattr(message, name) is not None for name in _CHANGES) else None
+    return Nothing() if any(getattr(message, name) is not None for name in updates.Change.__struct_fields__) else None
 
 
 _KINDS: tuple[Callable[[Message], Inbound | None], ...] = (

@@ -7,7 +7,7 @@ from sqlalchemy import Engine
 from channels.telegram import CHANNEL
 from channels.telegram.decode import Envelope, envelope
 from channels.telegram.updates import Unreadable
-from core import failpoints
+from core import failpoints, logs
 from core.crypto import Vault
 from core.database import Session, transaction
 from core.messaging import inbox
@@ -15,6 +15,8 @@ from core.messaging.inbox import Sender
 from core.messaging.waking import Bell
 
 LARGEST = 256 * 1024  # bytes; Telegram's own are far smaller
+
+_log = logs.get(__name__)
 
 
 def store(session: Session, vault: Vault, account: str, body: bytes) -> bool:
@@ -29,7 +31,10 @@ def store(session: Session, vault: Vault, account: str, body: bytes) -> bool:
         about, external_id = Envelope(0), hashlib.sha256(body).hexdigest()
     sender = Sender(CHANNEL, account, about.chat)
     home = inbox.home(session, vault, sender)
-    return inbox.store(session, home, sender, external_id, body, about.sent_at)
+    is_new = inbox.store(session, home, sender, external_id, body, about.sent_at)
+    if is_new and not about.chat:  # of a kind that we did not ask for, or Telegram writes otherwise than we read
+        _log.warning("update_for_nobody", channel=CHANNEL)
+    return is_new
 
 
 class Mailbox:

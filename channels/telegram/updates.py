@@ -3,10 +3,10 @@
 https://core.telegram.org/bots/api#update
 """
 
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import msgspec
-from msgspec import Struct, field
+from msgspec import Meta, Struct, field
 
 
 class Unreadable(Exception):
@@ -17,13 +17,17 @@ class TooDeep(Exception):
     """Nested beyond all that Telegram does."""
 
 
+Number = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
+"""Telegram's own are of 52 bits; what is longer than any of theirs is none, and fits into no key of ours."""
+
+
 class Chat(Struct, frozen=True):
-    id: int
+    id: Number
     type: str
 
 
 class User(Struct, frozen=True):
-    id: int
+    id: Number
     is_bot: bool = False
 
 
@@ -35,14 +39,14 @@ class Entity(Struct, frozen=True):
 
 class Contact(Struct, frozen=True):
     phone_number: str
-    user_id: int | None = None
+    user_id: Number | None = None
 
 
 class File(Struct, frozen=True):
     """A voice message, a document or one size of a photo."""
 
     file_id: str
-    file_size: int | None = None
+    file_size: Number | None = None
     mime_type: str = ""
 
 
@@ -50,12 +54,41 @@ class Origin(Struct, frozen=True):
     """Of a message: who sent it to whom, which is all that an inaccessible one still tells."""
 
     chat: Chat
-    message_id: int
+    message_id: Number
     sender: User | None = field(default=None, name="from")
 
 
-class Message(Origin, frozen=True, kw_only=True):
-    date: int
+class Change(Struct, frozen=True, kw_only=True):
+    """What happens in a private chat without anybody saying anything."""
+
+    pinned_message: Any = None
+    message_auto_delete_timer_changed: Any = None
+    chat_background_set: Any = None
+    write_access_allowed: Any = None
+    connected_website: Any = None
+    forum_topic_created: Any = None
+    forum_topic_edited: Any = None
+    forum_topic_closed: Any = None
+    forum_topic_reopened: Any = None
+    gift: Any = None
+    unique_gift: Any = None
+    gift_upgrade_sent: Any = None
+    refunded_payment: Any = None
+    proximity_alert_triggered: Any = None
+    checklist_tasks_done: Any = None
+    checklist_tasks_added: Any = None
+    poll_option_added: Any = None
+    poll_option_deleted: Any = None
+    managed_bot_created: Any = None
+    community_chat_added: Any = None
+    community_chat_removed: Any = None
+
+
+class Message(Change, frozen=True, kw_only=True):
+    chat: Chat
+    message_id: Number
+    sender: User | None = field(default=None, name="from")
+    date: Number
     text: str | None = None
     entities: tuple[Entity, ...] = ()
     caption: str = ""
@@ -68,20 +101,8 @@ class Message(Origin, frozen=True, kw_only=True):
     media_group_id: str | None = None
     animation: Any = None  # Telegram describes it as a document, too
     reply_to_message: Origin | None = None
-    # What happens to a chat, in which nobody says anything.
-    new_chat_members: Any = None
-    left_chat_member: Any = None
-    new_chat_title: Any = None
-    new_chat_photo: Any = None
-    delete_chat_photo: Any = None
-    group_chat_created: Any = None
-    supergroup_chat_created: Any = None
-    migrate_to_chat_id: Any = None
-    migrate_from_chat_id: Any = None
-    pinned_message: Any = None
-    message_auto_delete_timer_changed: Any = None
-    write_access_allowed: Any = None
-    chat_background_set: Any = None
+    forward_origin: Any = None
+    via_bot: Any = None
 
 
 class Tapped(Struct, frozen=True):
@@ -102,12 +123,12 @@ class Membership(Struct, frozen=True):
 
     chat: Chat
     sender: User = field(name="from")
-    date: int
+    date: Number
     new_chat_member: Member
 
 
 class Update(Struct, frozen=True):
-    update_id: int
+    update_id: Number
     message: Message | None = None
     edited_message: Message | None = None
     callback_query: Tapped | None = None
@@ -115,7 +136,7 @@ class Update(Struct, frozen=True):
 
 
 class _Numbered(Struct, frozen=True):
-    update_id: int
+    update_id: Number
 
 
 _UPDATE = msgspec.json.Decoder(Update)

@@ -14,10 +14,12 @@ from core.config import (
     format_keyring,
     handed_over,
     load_settings,
+    parse_bot_tokens,
     parse_database_url,
     parse_keyring,
     parse_origin,
     parse_origins,
+    parse_webhook_secret,
 )
 
 OLD, NEW = bytes(32), bytes(range(32))
@@ -173,3 +175,96 @@ def test_a_folder_that_cannot_be_made_is_a_problem_in_words(place: Path, monkeyp
     (place / "file").touch()
     monkeypatch.setenv("VAR_DIR", "file/var")
     assert complaints() == ['VAR_DIR is "file/var": it must be a folder that can be written (Not a directory)']
+
+
+# --- Telegram --------------------------------------------------------------------------------------------------------
+
+TOKEN, OTHER_TOKEN = "123456:AAH-hush_hush-hush", "654321:AAH-hush_hush-hush"
+SECRET = "hush-hush_hush-hush"
+
+
+def set_all(monkeypatch: pytest.MonkeyPatch, **given: str) -> None:
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+
+
+@pytest.mark.parametrize("text", [f"{TOKEN},{OTHER_TOKEN}", f" {TOKEN} {OTHER_TOKEN} ", f"{TOKEN}, {OTHER_TOKEN},"])
+def test_a_clinic_may_have_several_bots(text: str) -> None:
+    assert parse_bot_tokens(text) == (TOKEN, OTHER_TOKEN)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "123456",
+        ":AAH-hush_hush-hush",
+        "123456:",
+        "123456:short",
+        "@clinic_bot",
+        f"bot{TOKEN}",
+        f"{TOKEN}/",
+        "١٢٣:AAH-hush_hush",
+    ],
+)
+def test_what_is_no_token_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="not a token"):
+        parse_bot_tokens(f"{OTHER_TOKEN} {text}")
+
+
+def test_two_tokens_of_one_bot_are_refused() -> None:
+    with pytest.raises(ValueError, match="another"):
+        parse_bot_tokens(f"{TOKEN},123456:BBH-hush_hush-hush")
+
+
+@pytest.mark.parametrize(
+    "text", ["too-short", "x" * 257, "with a space in it", "dotted.secret.secret", "schlüssel-schlüssel"]
+)
+def test_what_telegram_takes_for_no_secret_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="secret"):
+        parse_webhook_secret(text)
+
+
+def test_bots_are_known_by_their_numbers_and_nothing_of_theirs_is_shown(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    set_all(monkeypatch, TELEGRAM_BOT_TOKEN=f"{TOKEN},{OTHER_TOKEN}", TELEGRAM_WEBHOOK_SECRET=SECRET)
+    monkeypatch.setenv("PUBLIC_URL", "https://chat.example.org")
+    settings = load_settings()
+    assert settings.telegram_bots == {"123456": TOKEN, "654321": OTHER_TOKEN}
+    assert settings.telegram_webhook_secret == SECRET
+    assert "hush" not in f"{settings!r} {settings}"
+    set_all(monkeypatch, **as_environment(settings))
+    assert handed_over() == settings
+
+
+@pytest.mark.parametrize(
+    ("public_url", "polls"), [("", True), ("https://chat.example.org", False), ("http://127.0.0.1:8080", False)]
+)
+def test_updates_are_fetched_where_they_cannot_be_brought(
+    place: Path, monkeypatch: pytest.MonkeyPatch, public_url: str, polls: bool
+) -> None:
+    set_all(monkeypatch, PUBLIC_URL=public_url, TELEGRAM_BOT_TOKEN=TOKEN, TELEGRAM_WEBHOOK_SECRET=SECRET)
+    assert load_settings().polls_telegram is polls
+
+
+def test_a_bot_with_a_public_address_needs_a_secret(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    set_all(monkeypatch, PUBLIC_URL="https://chat.example.org", TELEGRAM_BOT_TOKEN=TOKEN)
+    assert complaints() == [
+        "TELEGRAM_WEBHOOK_SECRET is missing: with a PUBLIC_URL Telegram delivers there, and only it may"
+    ]
+    monkeypatch.setenv("TELEGRAM_BOT_TOKEN", "")
+    assert load_settings().telegram_bots == {}
+
+
+@pytest.mark.parametrize("token", ["hush", f"{TOKEN} hush", f"{TOKEN} 123456:BBH-hush_hush-hush"])
+def test_a_wrong_token_or_secret_is_explained_and_not_shown(
+    place: Path, monkeypatch: pytest.MonkeyPatch, token: str
+) -> None:
+    set_all(monkeypatch, TELEGRAM_BOT_TOKEN=token, TELEGRAM_WEBHOOK_SECRET="hush", TELEGRAM_API_URL="api.telegram.org")
+    lines = complaints()
+    assert [line.split()[0] for line in lines] == [
+        "TELEGRAM_BOT_TOKEN", "TELEGRAM_WEBHOOK_SECRET", "TELEGRAM_API_URL"
+    ]  # fmt: skip
+    assert "BotFather" in lines[0]
+    assert "16 to 256" in lines[1]
+    assert "hush" not in "".join(lines)

@@ -1,6 +1,7 @@
 """Between granian and Flask: slow, large and forged requests, and what the application is told."""
 
 import asyncio
+import tracemalloc
 from collections.abc import AsyncIterator, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, cast
@@ -8,6 +9,7 @@ from wsgiref.types import StartResponse, WSGIEnvironment
 
 import pytest
 
+from channels.telegram.receive import LARGEST as LARGEST_UPDATE
 from frontdesk import front
 from frontdesk.front import BODIES_AT_ONCE, Front
 
@@ -110,6 +112,30 @@ def test_a_body_that_is_too_large_is_not_read_and_flask_is_told_its_length() -> 
     (told,) = serve((Scope(headers={"content-length": "1024000"}), protocol))
     assert protocol.taken == 0
     assert (told["CONTENT_LENGTH"], protocol.body) == ("1024000", b"")
+
+
+HOOK = "/webhooks/telegram/123456"
+
+
+def test_a_vendor_may_bring_more_than_a_page() -> None:
+    body = b"a" * LARGEST_UPDATE
+    protocol = Protocol(body[:1000], body[1000:])
+    serve((Scope(path=HOOK, headers={"content-length": str(LARGEST_UPDATE)}), protocol))
+    assert protocol.body == body
+
+
+def test_a_vendor_who_brings_too_much_is_heard_out_and_nothing_of_it_is_kept() -> None:
+    """Whoever is cut short does not read our answer, and comes again."""
+    protocol = Protocol(*[b"a" * 1024] * 10_000)
+    scope = Scope(path=HOOK, headers={"content-length": "10240000"})
+    tracemalloc.start()
+    try:
+        (told,) = serve((scope, protocol))
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert (protocol.taken, protocol.body, told["CONTENT_LENGTH"]) == (10_000, b"", "10240000")
+    assert most < 1024 * 1024
 
 
 @pytest.mark.parametrize(
