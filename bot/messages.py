@@ -58,6 +58,7 @@ class Other(msgspec.Struct, frozen=True):
     """Something that is neither words nor a file for staff."""
 
     what: Literal["sticker", "place", "strange_contact", "unsupported"]
+    caption: str = ""
 
 
 class InGroup(msgspec.Struct, frozen=True):

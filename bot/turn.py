@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import cached_property
 from secrets import token_urlsafe
-from typing import Any
+from typing import Any, Literal
 
 from msgspec import structs
 
@@ -275,27 +275,36 @@ def _tapped(answering: Answering, _state: State, tap: Tap) -> Event:
 
 def _uploaded(answering: Answering, state: State, upload: Upload) -> Event | None:
     """A file is fetched later; words beside it are heard now. Of an album only the first file is answered."""
+    said = _caption(answering, state, upload.caption)
+    flaw = _flaw(upload)
+    if flaw is not None:
+        return Received(flaw, attachments.LARGEST // 1024**2, said)
+    _want(answering, upload)
+    if upload.album is not None and upload.album == state.album and said is None:
+        return None
+    return Received(upload.kind, said=said, album=upload.album)
+
+
+def _caption(answering: Answering, state: State, caption: str) -> Said | None:
+    return _understood(answering, state, caption) if caption else None
+
+
+def _flaw(upload: Upload) -> Literal["strange_type", "too_large"] | None:
+    if upload.media_type not in attachments.TYPES:
+        return "strange_type"
+    return "too_large" if (upload.size or 0) > attachments.LARGEST else None
+
+
+def _want(answering: Answering, upload: Upload) -> None:
     turn = answering.turn
-    refused = _flaw(upload)
-    if refused is not None:
-        return refused
     place = turn.message.channel, turn.message.account
     reference = turn.sealed("attachments.reference", upload.reference.encode())
-    attachments.want(
-        answering.session, turn.conversation_id, turn.message.id, place, upload.kind, upload.media_type, reference
-    )
-    if upload.album is not None and upload.album == state.album:
-        return None
-    return Received(
-        upload.kind, said=_understood(answering, state, upload.caption) if upload.caption else None, album=upload.album
-    )
+    kind, media_type = upload.kind, upload.media_type
+    attachments.want(answering.session, turn.conversation_id, turn.message.id, place, kind, media_type, reference)
 
 
-def _flaw(upload: Upload) -> Received | None:
-    if upload.media_type not in attachments.TYPES:
-        return Received("strange_type")
-    is_large = upload.size is not None and upload.size > attachments.LARGEST
-    return Received("too_large", most=attachments.LARGEST // 1024**2) if is_large else None
+def _other(answering: Answering, state: State, other: Other) -> Event:
+    return Received(other.what, said=_caption(answering, state, other.caption))
 
 
 def _own_number(_answering: Answering, _state: State, given: OwnNumber) -> Event:
@@ -318,7 +327,7 @@ _HEAR: dict[type, Callable[[Answering, State, Any], Event | None]] = {
     Tap: _tapped,
     Upload: _uploaded,
     OwnNumber: _own_number,
-    Other: lambda _answering, _state, other: Received(other.what),
+    Other: _other,
     InGroup: lambda _answering, _state, group: WroteInGroup() if group.addressed else None,
     Presence: _presence,
     Nothing: lambda _answering, _state, _nothing: None,

@@ -17,7 +17,7 @@ from core.database import UNAVAILABLE, open_engine
 from core.messaging.waking import Bell, Ear
 from webhooks import health, telegram, webchat
 from webhooks.limits import Clock, Limits, Rate, household, too_many
-from webhooks.security import MACHINES, protect
+from webhooks.security import protect
 from webhooks.telegram import Hook
 
 FLOOD = Rate(1000, 20)  # requests of any kind from one address: some two hundred open pages and their files
@@ -59,38 +59,46 @@ def create_app(
     if chat is None:
         chat, mailbox = connect(settings)
     limits = Limits(clock)
+    deliveries: frozenset[str] = frozenset()
     app.config["PREFERRED_URL_SCHEME"] = "https" if settings.public_url.startswith("https:") else "http"
     protect(app, settings)
     webchat.mount(app, chat, limits, settings.embed_origins)
     if mailbox is not None and settings.telegram_webhook_secret:
         hook = Hook(mailbox, settings.telegram_bots.keys(), settings.telegram_webhook_secret, limits)
-        telegram.mount(app, hook)
+        deliveries |= telegram.mount(app, hook)
     app.register_blueprint(health.blueprint)
     app.register_error_handler(HTTPException, _explain)
     for error in UNAVAILABLE:
         app.register_error_handler(error, _wait_for_database)
-    app.wsgi_app = Door(app, limits)  # type: ignore[method-assign]
+    app.wsgi_app = Door(app, limits, deliveries)  # type: ignore[method-assign]
     if hops := settings.trusted_proxies:  # otherwise anybody could choose the address that the limits count by
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
     return app
 
 
 class Door:
-    """Turns away an address that asks for more than any waiting room does, before anything is spent on it."""
+    """Turns away an address that asks for more than any waiting room does, before anything is spent on it.
 
-    def __init__(self, app: Flask, limits: Limits) -> None:
+    `deliveries` are paths to which vendors post for all patients at once; there they show who they are, and strangers are counted.
+    """
+
+    def __init__(self, app: Flask, limits: Limits, deliveries: frozenset[str]) -> None:
+        self._deliveries = deliveries
         self._inside = app.wsgi_app
         self._limits = limits
         self._refusals = {kind: _refusal(app, kind) for kind in ("application/json", "text/html")}
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        """Let the request in, or answer it here. Vendors come for all patients at once, and show that they are who they are."""
-        if environ["PATH_INFO"].startswith(MACHINES) or not self._limits.take(
-            [(household(environ.get("REMOTE_ADDR", "")), FLOOD)]
-        ):
+        """Let the request in, or answer it here."""
+        home = household(environ.get("REMOTE_ADDR", ""))
+        if self._is_delivery(environ) or not self._limits.take([(home, FLOOD)]):
             return self._inside(environ, start_response)
         kind = "text/html" if "text/html" in environ.get("HTTP_ACCEPT", "") else "application/json"
         return self._refusals[kind](environ, start_response)
+
+    def _is_delivery(self, environ: WSGIEnvironment) -> bool:
+        is_plain_post = environ["REQUEST_METHOD"] == "POST" and "HTTP_CONTENT_ENCODING" not in environ
+        return is_plain_post and environ["PATH_INFO"] in self._deliveries
 
 
 def _refusal(app: Flask, kind: str) -> Response:

@@ -38,10 +38,11 @@ class Hook:
             raise ValueError("a webhook without a secret is open to everybody")
 
 
-def mount(app: Flask, hook: Hook) -> None:
-    """Take updates under /webhooks/telegram/<account>."""
+def mount(app: Flask, hook: Hook) -> frozenset[str]:
+    """Take updates of our bots; returns the paths to which Telegram is to post."""
     app.extensions["telegram"] = hook
     app.register_blueprint(blueprint)
+    return frozenset(f"{blueprint.url_prefix}/{account}" for account in hook.accounts)
 
 
 @blueprint.post("/<account>")

@@ -105,7 +105,7 @@ def _message(message: Message) -> Inbound:
         return Nothing()
     if message.chat.type != PRIVATE:
         return InGroup(addressed=_is_for_us(message))
-    return next((said for read in _KINDS if (said := read(message)) is not None), Other("unsupported"))
+    return next((said for read in _KINDS if (said := read(message)) is not None), Other("unsupported", message.caption))
 
 
 def _is_for_us(message: Message) -> bool:
@@ -163,7 +163,7 @@ def _upload(kind: Literal["photo", "voice", "document"], file: updates.File, mes
 
 
 def _sticker(message: Message) -> Inbound | None:
-    return None if message.sticker is None and message.animation is None else Other("sticker")
+    return None if message.sticker is None and message.animation is None else Other("sticker", message.caption)
 
 
 def _place(message: Message) -> Inbound | None:

@@ -18,7 +18,7 @@ from aiogram.methods import TelegramMethod
 from sqlalchemy import Engine
 
 from channels.telegram import CHANNEL, UPDATES, receive
-from channels.telegram.updates import Unreadable, number_of
+from channels.telegram.updates import TooDeep, Unreadable, number_of
 from core import logs
 from core.crypto import Vault
 from core.database import UNAVAILABLE, Session, scalar
@@ -94,6 +94,8 @@ class Keeper:
                 is_new = receive.store(self._open(), self.vault, self.account, body)
         except UNAVAILABLE:
             raise
+        except TooDeep:
+            _log.warning("update_dropped", reason="too deep", account=self.account)
         except Exception:
             _log.exception("update_not_stored", account=self.account)
             return False
@@ -113,7 +115,7 @@ def _number(body: bytes) -> int:
     """An update's number, as far as it can be told; 0 confirms nothing."""
     try:
         return max(0, number_of(body))
-    except Unreadable:
+    except (Unreadable, TooDeep):
         return 0
 
 

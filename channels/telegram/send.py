@@ -4,6 +4,7 @@ Texts go out plain, without a parse mode: what a patient or a doctor is called c
 """
 
 import asyncio
+import logging
 import threading
 from collections.abc import Coroutine, Mapping, Sequence
 from datetime import timedelta
@@ -50,6 +51,7 @@ T = TypeVar("T")
 
 def open_speaker(settings: Settings) -> "Telegram":
     """What talks for all of our bots."""
+    logging.getLogger("httpx").setLevel(logging.WARNING)  # its lines hold addresses, and those the token
     return Telegram(settings.telegram_bots, settings.telegram_api_url)
 
 

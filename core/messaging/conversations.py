@@ -140,7 +140,7 @@ WHERE c.id = %(id)s AND c.lease = %(lease)s FOR NO KEY UPDATE OF c
 
 _BEHIND = """
 SELECT body FROM inbox WHERE conversation_id = %(id)s AND status = 'new' AND id > %(message_id)s AND address_id = %(address_id)s
-  AND body IS NOT NULL ORDER BY id
+  AND body IS NOT NULL ORDER BY id LIMIT 20
 """
 
 # While more messages wait, the lease goes on and counts the attempt at the next one.
@@ -236,7 +236,7 @@ def lock(session: Session, vault: Vault, claimed: Claim) -> Turn | None:
 
 
 def bodies_behind(session: Session, turn: Turn) -> list[bytes]:
-    """What has come from the same address since this message, and waits for its own turn; in order."""
+    """What has come next from the same address and waits for its own turn; in order, and of a flood the first."""
     message = turn.message
     rows = run(session, _BEHIND, id=turn.conversation_id, message_id=message.id, address_id=message.address_id)
     return [turn.opened("inbox.body", row.body) for row in rows]

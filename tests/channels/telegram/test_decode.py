@@ -178,7 +178,7 @@ MEANT: dict[str, Inbound] = {
     "a voice message": Upload("voice", "AwACAgIAAxkBAAMO", "audio/ogg", 15234),
     "a document": Upload("document", "BQACAgIAAxkBAAMP", "application/pdf", 204811),
     "an animation": Other("sticker"),
-    "a video": UNSUPPORTED,
+    "a video": Other("unsupported", "how I walk"),
     "a dice": UNSUPPORTED,
     "a poll that was forwarded": UNSUPPORTED,
     "a venue": Other("place"),

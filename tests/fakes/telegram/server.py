@@ -146,8 +146,10 @@ class Server:
         else:
             status, answer = self._perform(bot, method, parameters, fault)
         await self._delay(fault, releases)
-        if fault.cuts and request.transport is not None:
-            request.transport.abort()
+        if fault.cuts:
+            if request.transport is not None:
+                request.transport.abort()
+            return web.Response()  # which nobody gets
         if fault.body is None:
             return _json(status, answer)
         kind = "text/html" if fault.body.startswith("<") else "application/json"
