@@ -32,7 +32,7 @@ def deliver_next(engine: Engine, vault: Vault, directory: Directory, speakers: M
     """
     rates = {name: speaker.account_rate for name, speaker in speakers.items()}
     try:
-        with transaction(engine) as session:
+        with at_once(engine) as session:
             claimed = outbox.claim(session, vault, rates)
     except psycopg.errors.UniqueViolation:
         return True  # another sender was faster with an address: look again

@@ -24,7 +24,6 @@ from core.scheduling.directory import Cached, Directory
 from frontdesk.processes import stopped_by_signal
 
 THREADS = 4  # messages of one process that are on their way at once: a vendor takes its time over each
-EXPIRING = 5  # seconds between two looks for senders that died
 BRIEFLY = 0.01  # seconds, for what may go in an instant
 
 _log = logs.get(__name__)
@@ -61,15 +60,19 @@ class Sender:
     ear: Ear
     stopping: threading.Event
     directory: Cached = field(default_factory=Cached)
-    _looked_at: float = 0.0
+    clinic: Directory = field(default_factory=Directory)
+    _fresh_until: float = 0.0
+    _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def work(self) -> None:
         """Deliver, one message at a time, until told to stop."""
         while not self.stopping.is_set():
             heard = self.ear.rings
             try:
-                self._expire_now_and_then()
-                pause = self._deliver_all(self._clinic())
+                self._look_around()
+                while not self.stopping.is_set() and self._deliver_next():
+                    pass
+                pause = self._pause()
             except UNAVAILABLE as error:
                 _log.warning("database_away", error=type(error).__name__)
                 self.engine.dispose()
@@ -77,23 +80,33 @@ class Sender:
                 continue
             self.ear.wait(heard, pause)
 
-    def _clinic(self) -> Directory:
-        with transaction(self.engine) as session:
-            return self.directory.current(session)
+    def _deliver_next(self) -> bool:
+        return deliver_next(self.engine, self.vault, self.clinic, self.speakers)
 
-    def _deliver_all(self, clinic: Directory) -> float:
-        """Deliver what may go now; returns the seconds until something else may."""
-        while not self.stopping.is_set() and deliver_next(self.engine, self.vault, clinic, self.speakers):
-            pass
-        while not self.stopping.is_set() and fetch_next(self.engine, self.vault, self.speakers):
-            pass
+    def _pause(self) -> float:
+        """Seconds until something may go that may not go yet."""
         with at_once(self.engine) as session:
             seconds = outbox.next_in(session, self.speakers)
         return TICK if seconds is None else min(max(seconds, BRIEFLY), TICK)
 
-    def _expire_now_and_then(self) -> None:
-        """Senders see by themselves that one of them has died: workers, who do so too, may be dying at the same time."""
-        if time.monotonic() - self._looked_at > EXPIRING:
-            self._looked_at = time.monotonic()
+    def _look_around(self) -> None:
+        """Once in a while, in one of the threads: fetch files, and see whether a sender has died.
+
+        Senders see that by themselves: workers, who do so too, may be dying at the same time.
+        """
+        if not self._refreshed():
+            return
+        while not self.stopping.is_set() and fetch_next(self.engine, self.vault, self.speakers):
+            pass
+        with transaction(self.engine) as session:
+            outbox.expire_leases(session)
+
+    def _refreshed(self) -> bool:
+        """Whether it was time to read the clinic anew. Nobody says a word before it has been read once."""
+        with self._lock:
+            if time.monotonic() < self._fresh_until:
+                return False
             with transaction(self.engine) as session:
-                outbox.expire_leases(session)
+                self.clinic = self.directory.current(session)
+            self._fresh_until = time.monotonic() + TICK
+            return True

@@ -14,4 +14,6 @@ def test_four_senders_with_a_slow_vendor_deliver_in_order_one_at_a_time_and_noth
     print(outcome.as_table())
     assert outcome.broken == ()
     assert sum(outcome.statuses.values()) == 150
-    assert 1 <= outcome.statuses["unknown"] <= sender.THREADS  # what the one that died had under way
+    assert (
+        outcome.statuses.get("unknown", 0) <= sender.THREADS
+    )  # what the one that died had under way, and was not vital
