@@ -246,6 +246,17 @@ def crashing(server_url: str, demo_template: str, tmp_path: Path) -> Iterator[St
         stage.stop()
 
 
+def test_what_was_taken_and_not_answered_yet_outlives_everybody(crashing: Stage) -> None:
+    amy = crashing.person()
+    amy.writes("where are you?")
+    wait_for(lambda: crashing.sql("SELECT 1 FROM inbox WHERE status = 'new'"), seconds=PATIENCE)
+    crashing.telegram.wait_until(lambda: not crashing.telegram.bot(TOKEN).mail.waiting, PATIENCE)
+    crashing.kill("poller")
+    for role in ("worker", "sender"):
+        crashing.start(role)
+    amy.waits_for("12 Commercial Street", PATIENCE)
+
+
 def test_a_worker_that_dies_after_the_commit_leaves_exactly_one_confirmation(crashing: Stage) -> None:
     amy = crashing.person()
     for role in ("worker", "sender"):

@@ -33,10 +33,10 @@ class Bot:
     def __post_init__(self) -> None:
         self.worker = Worker(self.clinic.engine, VAULT, channels=CHANNELS, answers_for_demo=True)
 
-    def store(self, *updates: Json) -> list[bool]:
+    def store(self, *updates: Json, account: str = ACCOUNT) -> list[bool]:
         """These updates arrive; which of them are new?"""
         with transaction(self.clinic.engine) as session:
-            return [receive.store(session, VAULT, ACCOUNT, json.dumps(update).encode()) for update in updates]
+            return [receive.store(session, VAULT, account, json.dumps(update).encode()) for update in updates]
 
     def hears(self, *updates: Json) -> None:
         """These updates arrive, and are answered."""
@@ -111,9 +111,9 @@ def telegram() -> Iterator[FakeTelegram]:
 
 @pytest.fixture
 def bot(clinic: DemoClinic, telegram: FakeTelegram) -> Iterator[Bot]:
-    speaker = Telegram({ACCOUNT: TOKEN}, telegram.url)
-    yield Bot(clinic, telegram, speaker)
-    speaker.close()
+    bot = Bot(clinic, telegram, Telegram({ACCOUNT: TOKEN}, telegram.url))
+    yield bot
+    bot.speaker.close()
     assert telegram.errors == []
 
 

@@ -247,6 +247,13 @@ def test_short_options_stand_in_two_columns_long_ones_in_one_and_ways_on_below()
     assert [len(row) for row in layout.rows([*long, *ways])] == [1, 1, 2]
 
 
+def test_a_group_is_written_to_twenty_times_a_minute_and_a_person_once_a_second(telegram: FakeTelegram) -> None:
+    speaker = Telegram({}, telegram.url)
+    assert speaker.address_rate("-1001").interval.total_seconds() == 60 / 20
+    assert speaker.address_rate("42").interval.total_seconds() == 1
+    speaker.close()
+
+
 def test_an_error_whose_words_are_new_is_doubted_and_not_repeated() -> None:
     from channels.telegram import faults as ours
 

@@ -2,7 +2,8 @@
 
 import pytest
 
-from tests.channels.telegram.conftest import ACCOUNT, Bot, Chat
+from channels.telegram.send import Telegram
+from tests.channels.telegram.conftest import ACCOUNT, TOKEN, Bot, Chat
 from tests.fakes.telegram import faults, updates
 
 TUESDAY = "Tue, Mar 10, 8:00 AM"
@@ -403,8 +404,13 @@ def test_without_demo_the_invented_clinic_is_silent_on_a_real_channel(bot: Bot, 
     assert bot.sql("SELECT status FROM inbox") == [("answered",)]
 
 
-def test_several_bots_have_chats_of_their_own(bot: Bot, amy: Chat) -> None:
-    assert bot.sql("SELECT 1 FROM addresses WHERE account = 'other'") == []
-    update = amy.person.writes("hello")
-    bot.hears(update)
-    assert bot.sql("SELECT account FROM addresses WHERE channel = 'telegram'") == [(ACCOUNT,)]
+def test_several_bots_have_chats_of_their_own_and_each_answers_for_itself(bot: Bot, known: Chat) -> None:
+    other = bot.telegram.bot("654321:OTHER-TOKEN", "other_bot")
+    bot.speaker.close()
+    bot.speaker = Telegram({ACCOUNT: TOKEN, "654321": other.token}, bot.telegram.url)
+    elsewhere = known.person.at(other)
+    bot.store(elsewhere.writes("/visits"), account="654321")
+    bot.answer()
+    assert "Amy" not in elsewhere.last.text
+    assert len(bot.sql("SELECT DISTINCT conversation_id FROM addresses WHERE channel = 'telegram'")) == 2
+    assert "Your upcoming visit" in known.says("/visits").text
