@@ -18,7 +18,7 @@ from telegram import (
     LinkPreviewOptions,
     ReplyKeyboardMarkup,
 )
-from telegram.error import TelegramError
+from telegram.error import RetryAfter, TelegramError
 from telegram.request import HTTPXRequest
 
 from bot.messages import Payload, Receipt
@@ -40,6 +40,7 @@ GROUP = Rate(timedelta(seconds=3))
 CONNECTIONS = 16  # of a bot: more than a sender has threads
 CONNECT = 5.0  # seconds; also to write, and to wait for a connection of the pool
 READ_BRIEFLY, READ = 4.0, 10.0  # for what may fail, and for the message itself
+MOST_RETIRED = 3  # messages that lose their buttons at once: each is a call
 DEADLINE = 35.0  # for all calls of one message: shorter than the lease in the outbox
 FILE_DEADLINE = 90.0
 
@@ -134,13 +135,12 @@ class _Delivery:
         """True when the person has seen the note that goes with it. A tap of some seconds ago cannot be acknowledged any more."""
         if receipt is None:
             return False
-        note = (
-            parts(self._rendered.text, LONGEST_NOTE)[0] if self._payload.reply.passing and self._rendered.text else None
-        )
+        note = parts(self._rendered.text, LONGEST_NOTE)[0] if self._payload.reply.passing else ""
         try:
-            return (
-                await self._bot.answer_callback_query(receipt.tap, note, read_timeout=READ_BRIEFLY) and note is not None
-            )
+            await self._bot.answer_callback_query(receipt.tap, note or None, read_timeout=READ_BRIEFLY)
+            return bool(note)
+        except RetryAfter:  # whoever is told to wait waits with everything
+            raise
         except TelegramError as error:
             _log.info("tap_not_acknowledged", outbox_id=self._owed.id, code=faults.meaning(error).code)
             return False
@@ -154,13 +154,15 @@ class _Delivery:
     def _over(self) -> list[str]:
         """The message that was tapped; once there is something new to choose, also what was asked before."""
         asked = [shown.message for shown in self._owed.shown if not shown.lasts] if self._rendered.buttons else []
-        return list(dict.fromkeys([*self._tapped(), *asked]))
+        return list(dict.fromkeys([*self._tapped(), *asked]))[:MOST_RETIRED]
 
     async def _retire(self, messages: Sequence[str]) -> tuple[int, ...]:
         """Take the buttons away; returns the prompts that had them. One that still has them does what it says, or explains."""
         for message in messages:
             try:
                 await self._bot.edit_message_reply_markup(self._chat, int(message), read_timeout=READ_BRIEFLY)
+            except RetryAfter:
+                raise
             except TelegramError as error:
                 if not faults.is_as_wished(error):
                     _log.info("buttons_stay", outbox_id=self._owed.id, code=faults.meaning(error).code)

@@ -160,6 +160,17 @@ def test_buttons_that_will_not_go_do_not_hold_up_the_answer(bot: Bot, amy: Chat)
     assert "I am holding" in amy.taps(TUESDAY).text
 
 
+@pytest.mark.parametrize("method", ["answerCallbackQuery", "editMessageReplyMarkup"])
+def test_whoever_is_told_to_wait_while_tidying_up_waits_with_the_answer_too(bot: Bot, amy: Chat, method: str) -> None:
+    amy.says("cleaning with Dr Lee Tuesday morning")
+    bot.telegram.will(method, faults.busy(7))
+    before = len(bot.telegram.calls("sendMessage"))
+    amy.taps(TUESDAY)
+    assert newest(bot) == ("due", "busy", 0)
+    assert len(bot.telegram.calls("sendMessage")) == before
+    assert bot.telegram.violations == []
+
+
 def test_a_button_carries_a_token_and_nothing_that_could_be_guessed_or_read(bot: Bot, amy: Chat) -> None:
     amy.says("cleaning with Dr Lee Tuesday morning")
     call = bot.telegram.calls("sendMessage")[-1]
