@@ -90,6 +90,29 @@ def parse_webhook_secret(text: str) -> str:
     return text
 
 
+def parse_numbers(text: str) -> tuple[str, ...]:
+    """Telephone numbers in international form, separated by commas or spaces, each once."""
+    numbers = tuple(dict.fromkeys(text.replace(",", " ").split()))
+    if not all(re.fullmatch(r"\+[1-9][0-9]{5,14}", number) for number in numbers):
+        raise ValueError("not in international form")
+    return numbers
+
+
+def parse_countries(text: str) -> tuple[str, ...]:
+    """Countries by their ISO 3166 codes of two letters, separated by commas or spaces."""
+    countries = tuple(dict.fromkeys(text.upper().replace(",", " ").split()))
+    if not all(re.fullmatch(r"[A-Z]{2}", country) for country in countries):
+        raise ValueError("not such codes")
+    return countries
+
+
+def parse_sid(kind: str, text: str) -> str:
+    """What Twilio calls one of its things: two letters and 32 hexadecimal digits."""
+    if not re.fullmatch(rf"{kind}[0-9a-f]{{32}}", text):
+        raise ValueError("not such an id")
+    return text
+
+
 def _key(name: str, encoded: str) -> bytes:
     try:
         key = base64.b64decode(encoded, validate=True)
@@ -119,6 +142,16 @@ class Settings:
     telegram_bot_token: tuple[str, ...] = field(default=(), repr=False)
     telegram_webhook_secret: str = field(default="", repr=False)
     telegram_api_url: str = "https://api.telegram.org"
+    twilio_account_sid: str = ""
+    twilio_auth_token: str = field(default="", repr=False)
+    twilio_number: tuple[str, ...] = ()
+    twilio_whatsapp_number: tuple[str, ...] = ()
+    twilio_messaging_service_sid: str = ""
+    twilio_webhook_key: str = field(default="", repr=False)
+    twilio_countries: tuple[str, ...] = ()
+    twilio_daily_segments: int = 5_000
+    twilio_reconcile: bool = True
+    twilio_api_url: str = ""
 
     @property
     def telegram_bots(self) -> dict[str, str]:
@@ -167,6 +200,11 @@ _FROM_TEXT: dict[str, Callable[[str], Any]] = {
     "embed_origins": parse_origins,
     "trusted_proxies": int,
     "telegram_bot_token": parse_bot_tokens,
+    "twilio_number": parse_numbers,
+    "twilio_whatsapp_number": parse_numbers,
+    "twilio_countries": parse_countries,
+    "twilio_daily_segments": int,
+    "twilio_reconcile": lambda text: text == "True",
 }
 
 

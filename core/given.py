@@ -5,7 +5,8 @@ import contextlib
 import os
 import secrets
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -17,10 +18,13 @@ from core.config import (
     Settings,
     SettingsError,
     parse_bot_tokens,
+    parse_countries,
     parse_database_url,
     parse_keyring,
+    parse_numbers,
     parse_origin,
     parse_origins,
+    parse_sid,
     parse_webhook_secret,
 )
 from core.keyring import Keyring
@@ -58,6 +62,25 @@ WebhookSecret = Annotated[
     AfterValidator(parse_webhook_secret),
     _must_be("16 to 256 of the characters A-Z a-z 0-9 _ -", secret=True),
 ]
+Numbers = Annotated[
+    tuple[str, ...],
+    NoDecode,
+    PlainValidator(parse_numbers),
+    _must_be("numbers in international form such as +12075550100, separated by commas"),
+]
+Countries = Annotated[
+    tuple[str, ...],
+    NoDecode,
+    PlainValidator(parse_countries),
+    _must_be("countries such as US,CA"),
+]
+AccountSid = Annotated[
+    str, AfterValidator(partial(parse_sid, "AC")), _must_be("what Twilio's console shows, AC and 32 digits")
+]
+ServiceSid = Annotated[
+    str, AfterValidator(partial(parse_sid, "MG")), _must_be("what Twilio's console shows, MG and 32 digits")
+]
+Secret = Annotated[str, _must_be("what Twilio's console shows", secret=True)]
 Port = Annotated[int, Field(ge=1, le=65535), _must_be("a number between 1 and 65535")]
 Level = Annotated[
     Literal["debug", "info", "warning", "error"],
@@ -101,6 +124,18 @@ class _Given(_Sources):
     telegram_bot_token: BotTokens = Settings.telegram_bot_token
     telegram_webhook_secret: WebhookSecret = Settings.telegram_webhook_secret
     telegram_api_url: Origin = Settings.telegram_api_url
+    twilio_account_sid: AccountSid = Settings.twilio_account_sid
+    twilio_auth_token: Secret = Settings.twilio_auth_token
+    twilio_number: Numbers = Settings.twilio_number
+    twilio_whatsapp_number: Numbers = Settings.twilio_whatsapp_number
+    twilio_messaging_service_sid: ServiceSid = Settings.twilio_messaging_service_sid
+    twilio_webhook_key: Secret = Settings.twilio_webhook_key
+    twilio_countries: Countries = Settings.twilio_countries
+    twilio_daily_segments: Annotated[int, Field(ge=0), _must_be("a number of segments")] = (
+        Settings.twilio_daily_segments
+    )
+    twilio_reconcile: Annotated[bool, _must_be("true or false")] = Settings.twilio_reconcile
+    twilio_api_url: Origin = Settings.twilio_api_url
 
 
 def read(env_file: Path) -> Settings:
@@ -120,11 +155,24 @@ def read(env_file: Path) -> Settings:
     return Settings(**{name: getattr(given, name) for name in _Given.model_fields})
 
 
-def _at_odds(given: _Given) -> list[str]:
+def _at_odds(given: _Given) -> Iterator[str]:
     """What is right by itself and wrong together."""
     if given.public_url and given.telegram_bot_token and not given.telegram_webhook_secret:
-        return ["TELEGRAM_WEBHOOK_SECRET is missing: with a PUBLIC_URL Telegram delivers there, and only it may"]
-    return []
+        yield "TELEGRAM_WEBHOOK_SECRET is missing: with a PUBLIC_URL Telegram delivers there, and only it may"
+    yield from _at_odds_about_twilio(given)
+
+
+def _at_odds_about_twilio(given: _Given) -> Iterator[str]:
+    """Twilio brings messages to a public address alone, and answers need all of it."""
+    needed = {
+        "PUBLIC_URL": given.public_url,
+        "TWILIO_AUTH_TOKEN": given.twilio_auth_token,
+        "TWILIO_NUMBER or TWILIO_WHATSAPP_NUMBER": given.twilio_number or given.twilio_whatsapp_number,
+    }
+    if given.twilio_account_sid:
+        yield from (f"{name} is missing: TWILIO_ACCOUNT_SID asks for it" for name, value in needed.items() if not value)
+    elif given.twilio_number or given.twilio_whatsapp_number:
+        yield "TWILIO_ACCOUNT_SID is missing: a number of Twilio's asks for it"
 
 
 def _key_files(place: _Place) -> tuple[list[Path], list[str]]:
