@@ -33,8 +33,8 @@ def kind_of(number: str) -> str:
 
 
 def is_possible(number: str) -> bool:
-    """Whether a message could be addressed to it."""
-    return bool(E164.fullmatch(number)) and phonenumbers.is_possible_number(phonenumbers.parse(number))
+    """Whether a message could be addressed to it, in any of its spellings."""
+    return bool(E164.fullmatch(number)) and phonenumbers.is_possible_number(phonenumbers.parse(same_person(number)))
 
 
 def region(number: str) -> str:
