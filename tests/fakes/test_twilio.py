@@ -621,6 +621,16 @@ def test_a_template_that_is_not_approved_needs_the_window(twilio: FakeTwilio, cl
     assert outcome(twilio, client, send(client, ON_WHATSAPP, None, content_sid=draft.sid)) == ("delivered", None)
 
 
+def test_by_sms_a_template_is_its_text(twilio: FakeTwilio, client: Client, amy: Person) -> None:
+    both = twilio.content({**TEXT, **quick_reply("Yes")}, variables=SAMPLES)
+    assert outcome(twilio, client, send(client, body=None, content_sid=both.sid)) == ("delivered", None)
+    assert amy.sees == ["Hi Amy, see you Tuesday at ours."]
+    buttons = twilio.content(quick_reply("Yes"))
+    sent = send(client, BEN, None, content_sid=buttons.sid)
+    twilio.clock.advance(1)  # type: ignore[attr-defined]
+    assert outcome(twilio, client, sent) == ("failed", 63005)
+
+
 @pytest.mark.parametrize("variables", ["no json", "[]", '{"1": ""}', '{"1": 3}', '{"1": null}'])
 def test_variables_are_a_json_object_of_strings(twilio: FakeTwilio, client: Client, variables: str) -> None:
     content = twilio.content(TEXT, variables=SAMPLES, approved=True)

@@ -118,6 +118,8 @@ class Carrier:
             return 30034
         if self.world.spam(message.body):
             return 30007
+        if message.rendered is not None and message.rendered.trouble:
+            return message.rendered.trouble
         troubles: dict[int, bool] = {
             30005: not handset.exists,
             30006: handset.line in VOICE_ONLY,

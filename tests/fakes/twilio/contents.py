@@ -16,7 +16,7 @@ LONGEST_ITEM, LONGEST_ITEM_ID, LONGEST_DESCRIPTION = 24, 200, 72
 MOST_BUTTONS, MOST_WITHOUT_APPROVAL, MOST_ITEMS = 10, 3, 10
 TEXT, BUTTONS, LIST = "twilio/text", "twilio/quick-reply", "twilio/list-picker"
 KNOWN = frozenset({TEXT, BUTTONS, LIST})
-CONTENT_REFUSED = 63021
+CONTENT_REFUSED, NOT_FOR_SMS = 63021, 63005
 
 
 def check(given: Json) -> None:
@@ -103,7 +103,8 @@ def render(content: Content, given: Mapping[str, str], now: float, *, whatsapp: 
     values = {**content.variables, **given}
     approved = content.status(now) == "approved"
     if not whatsapp:
-        return Rendered(_filled(content.types.get(TEXT, {}).get("body", ""), values))
+        fits = TEXT in content.types
+        return Rendered(_filled(content.types.get(TEXT, {}).get("body"), values), trouble=None if fits else NOT_FOR_SMS)
     name, of_type = _richest(content.types)
     text = _filled(of_type["body"], values)
     buttons = tuple(
