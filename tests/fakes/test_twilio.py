@@ -27,6 +27,7 @@ from twilio.rest.content.v1.content.approval_fetch import ApprovalFetchInstance
 from twilio.rest.lookups.v2.phone_number import PhoneNumberInstance
 from twilio.rest.messaging.v1.service import ServiceContext, ServiceInstance
 from twilio.rest.messaging.v1.service.phone_number import PhoneNumberInstance as ServiceNumberInstance
+from twilio.rest.messaging.v2.channels_sender import ChannelsSenderInstance, ChannelsSenderList
 
 from tests.fakes.twilio import FakeTwilio, ManualClock, Person, faults, refusals, routes, segments
 from tests.fakes.twilio.state import Message
@@ -785,6 +786,24 @@ def test_a_number_is_found_and_told_its_webhook(twilio: FakeTwilio, client: Clie
     assert told.value.status == 404
 
 
+def test_a_whatsapp_sender_is_told_its_webhook(twilio: FakeTwilio, client: Client) -> None:
+    senders = client.messaging.v2.channels_senders
+    (listed,) = senders.list(channel="whatsapp")
+    assert (listed.sender_id, listed.status, listed.webhook["callback_url"]) == (f"whatsapp:{OURS}", "ONLINE", "")
+    webhook = {"callback_url": "https://x.example/in", "status_callback_url": "https://x.example/s"}
+    changed = senders(listed.sid).update(_webhook(webhook))
+    assert (changed.webhook["callback_url"], changed.webhook["callback_method"]) == ("https://x.example/in", "POST")
+    assert senders(listed.sid).fetch().webhook["status_callback_url"] == "https://x.example/s"
+    with pytest.raises(TwilioRestException):
+        senders(listed.sid).update(_webhook({"callback_url": "x.example"}))
+    with pytest.raises(TwilioRestException):
+        senders("XE1").fetch()
+
+
+def _webhook(webhook: dict[str, str]) -> Any:
+    return ChannelsSenderList.MessagingV2ChannelsSenderRequestsUpdate({"webhook": webhook})
+
+
 def test_a_service_is_made_changed_and_given_numbers(twilio: FakeTwilio, client: Client) -> None:
     services = client.messaging.v1.services
     made = services.create(friendly_name="Clinic", inbound_request_url="https://x.example/in", smart_encoding=False)
@@ -1029,6 +1048,10 @@ LEFT_OUT = {
         *("voice_caller_id_lookup", "voice_fallback_method", "voice_fallback_url", "voice_receive_mode"),
         *("emergency_status", "emergency_address_sid", "emergency_address_status", "bundle_sid", "type"),
     },
+    ChannelsSenderInstance: {
+        *("pending_display_name", "pending_display_name_status", "pending_display_name_status_date"),
+        "display_name_status",
+    },
     AccountInstance: {"subresource_uris", "uri"},
     ApprovalCreateInstance: {"send_ttl_seconds", "bid_amount"},
     PhoneNumberInstance: {
@@ -1047,6 +1070,7 @@ def test_answers_have_what_the_library_reads(twilio: FakeTwilio, client: Client,
         (MediaInstance, client.messages(sid).media(client.messages(sid).media.list()[0].sid).fetch),
         (AccountInstance, client.api.accounts(twilio.account).fetch),
         (IncomingPhoneNumberInstance, client.incoming_phone_numbers(number.sid).fetch),
+        (ChannelsSenderInstance, client.messaging.v2.channels_senders(twilio.whatsapp().sid).fetch),
         (ServiceInstance, client.messaging.v1.services(service.sid).fetch),
         (ContentInstance, client.content.v1.contents(content.sid).fetch),
         (ApprovalFetchInstance, client.content.v1.contents(content.sid).approval_fetch().fetch),

@@ -48,6 +48,15 @@ SERVICE_SETTINGS = {
     "UseInboundWebhookOnNumber": "use_inbound_webhook_on_number",
 }
 
+CHANNEL_WEBHOOK = {
+    "callback_url": "sms_url",
+    "callback_method": "sms_method",
+    "fallback_url": "sms_fallback_url",
+    "fallback_method": "sms_fallback_method",
+    "status_callback_url": "status_callback",
+    "status_callback_method": "status_callback_method",
+}
+
 
 class Rest:
     """Each method takes a call and gives status and JSON, or raises a refusal."""
@@ -159,6 +168,36 @@ class Rest:
         """Only what is named; whether it makes sense is seen before anything is changed."""
         changes = {known[name]: _typed(request, name) for name in request.names if name in known}
         settings.update(changes)
+
+    # WhatsApp senders.
+
+    @property
+    def _channels(self) -> list[Sender]:
+        return [sender for sender in self.world.senders.values() if sender.whatsapp]
+
+    def list_channels(self, request: Request) -> Answer:
+        if request.text("Channel") != "whatsapp":
+            raise invalid("Channel must be whatsapp")
+        every = [said.channel(each, CHANNEL_WEBHOOK) for each in self._channels]
+        return 200, self._meta_page("senders", every, "https://messaging.twilio.com", request)
+
+    def fetch_channel(self, request: Request) -> Answer:
+        return 200, said.channel(self._channel(request), CHANNEL_WEBHOOK)
+
+    def update_channel(self, request: Request) -> Answer:
+        """Only what is named; an address may be made empty."""
+        sender, given = self._channel(request), request.json if isinstance(request.json, dict) else {}
+        asked = given.get("webhook") or {}
+        for name in ("callback_url", "fallback_url", "status_callback_url"):
+            check_url(asked.get(name) or "", name)
+        sender.settings.update({CHANNEL_WEBHOOK[name]: value for name, value in asked.items()})
+        return 202, said.channel(sender, CHANNEL_WEBHOOK)
+
+    def _channel(self, request: Request) -> Sender:
+        sender = next((sender for sender in self._channels if sender.sid == request.parts["sid"]), None)
+        if sender is None:
+            raise not_found(request.path)
+        return sender
 
     # Messaging Services.
 

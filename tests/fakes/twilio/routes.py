@@ -11,6 +11,7 @@ from tests.fakes.twilio.rest import NUMBER_SETTINGS, SERVICE_SETTINGS, Method, R
 ACCOUNT = r"/2010-04-01/Accounts/(?P<account>AC\w+)"
 MESSAGE = rf"{ACCOUNT}/Messages/(?P<sid>[A-Z]{{2}}\w+)"
 NUMBERS = rf"{ACCOUNT}/IncomingPhoneNumbers"
+CHANNELS = r"/v2/Channels/Senders"
 SERVICES = r"/v1/Services"
 SERVICE = rf"{SERVICES}/(?P<sid>MG\w+)"
 CONTENTS = r"/v1/Content"
@@ -57,6 +58,9 @@ ROUTES = [
     _route("numbers.list", "GET", rf"{NUMBERS}\.json", Rest.list_numbers, "PhoneNumber", "FriendlyName", *PAGES),
     _route("numbers.fetch", "GET", rf"{NUMBERS}/(?P<sid>PN\w+)\.json", Rest.fetch_number),
     _route("numbers.update", "POST", rf"{NUMBERS}/(?P<sid>PN\w+)\.json", Rest.update_number, *NUMBER_SETTINGS),
+    _route("channels.list", "GET", CHANNELS, Rest.list_channels, "Channel", *PAGES),
+    _route("channels.fetch", "GET", rf"{CHANNELS}/(?P<sid>XE\w+)", Rest.fetch_channel),
+    _route("channels.update", "POST", rf"{CHANNELS}/(?P<sid>XE\w+)", Rest.update_channel),
     _route("services.create", "POST", SERVICES, Rest.create_service, *SERVICE_SETTINGS),
     _route("services.list", "GET", SERVICES, Rest.list_services, *PAGES),
     _route("services.fetch", "GET", SERVICE, Rest.fetch_service),

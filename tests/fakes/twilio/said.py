@@ -88,6 +88,23 @@ def number(account: str, sender: Sender) -> Json:
     }
 
 
+def channel(sender: Sender, webhook: dict[str, str]) -> Json:
+    """A WhatsApp sender, with its webhook under the names that this part of the API has for it."""
+    return {
+        "sid": sender.sid,
+        "status": "ONLINE",
+        "sender_id": sender.address,
+        "friendly_name": sender.settings["friendly_name"],
+        "configuration": {"waba_id": "1"},
+        "webhook": {name: sender.settings[kept] for name, kept in webhook.items()},
+        "profile": {"name": "Clinic"},
+        "properties": {"quality_rating": "HIGH", "messaging_limit": "10K Customers/24hr"},
+        "offline_reasons": None,
+        "compliance": None,
+        "url": f"https://messaging.twilio.com/v2/Channels/Senders/{sender.sid}",
+    }
+
+
 def service(account: str, stored: Service) -> Json:
     url = f"https://messaging.twilio.com/v1/Services/{stored.sid}"
     links = {"phone_numbers": f"{url}/PhoneNumbers"}
