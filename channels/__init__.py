@@ -65,8 +65,17 @@ def _open_sms(settings: Settings) -> Speaker | None:
     return open_sms(settings)
 
 
+def _open_whatsapp(settings: Settings) -> Speaker | None:
+    if not settings.twilio_whatsapp_number:
+        return None
+    from channels.twilio.whatsapp import open_whatsapp
+
+    return open_whatsapp(settings)
+
+
 _SPACIOUS = Manner(reachable=False, most_options=6)
 _BY_DIGITS = Manner(patience=2)  # people answer an SMS late
+_LISTED = Manner(most_options=6)  # with more, another day and back, a list of at most ten
 _TAPPED = Manner(most_options=6)
 
 CHANNELS: dict[str, Channel] = {
@@ -74,4 +83,5 @@ CHANNELS: dict[str, Channel] = {
     terminal.CHANNEL: Channel(terminal.decode, lambda account: {BUTTONS: _SPACIOUS, NUMBERS: _BY_DIGITS}[account]),
     telegram.CHANNEL: Channel(telegram_decode.decode, lambda _: _TAPPED, _open_telegram, telegram_decode.amended),
     twilio.SMS: Channel(twilio_decode.decode, lambda _: _BY_DIGITS, _open_sms),
+    twilio.WHATSAPP: Channel(twilio_decode.decode, lambda _: _LISTED, _open_whatsapp),
 }

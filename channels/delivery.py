@@ -8,11 +8,11 @@ from sqlalchemy import Engine
 
 from bot.messages import unpack_payload
 from channels import Speaker
-from channels.errors import Permanent, Temporary, Unknown, Unreachable
+from channels.errors import Elsewhere, Permanent, Temporary, Unknown, Unreachable
 from core import clock, failpoints, logs
 from core.compliance.audit import Actor
 from core.crypto import Vault
-from core.database import at_once, transaction
+from core.database import Session, at_once, transaction
 from core.messaging import attachments, outbox, reachability
 from core.messaging.attachments import Wanted
 from core.messaging.outbox import Outcome, Owed
@@ -42,22 +42,30 @@ def deliver_next(engine: Engine, vault: Vault, directory: Directory, speakers: M
     channel, owed = claimed
     failpoints.reach("send.after_claim")
     speaker = speakers[channel]
-    outcome, lost = _handed_over(speaker, owed, directory)
+    outcome, trouble = _handed_over(speaker, owed, directory)
     failpoints.reach("send.before_settle")
     with (at_once if outcome.status == "sent" else transaction)(engine) as session:
         outbox.settle(session, owed, outcome, speaker.address_rate(owed.address), speaker.account_rate)
-        if lost == reachability.OPTED_OUT:
-            consent.record(session, owed.address_id, None, "messages", given=False, wording=lost, inbox_id=None)
-            reachability.opt_out(session, owed.address_id, SENDER)
-        elif lost is not None:
-            reachability.lost(session, owed.address_id, lost, SENDER, clock.now(session))
+        _follow_up(session, vault, owed, trouble)
     failpoints.reach("send.after_settle")
     _log.info("delivered", outbox_id=owed.id, channel=channel, status=outcome.status, code=outcome.error)
     return True
 
 
-def _handed_over(speaker: Speaker, owed: Owed, directory: Directory) -> tuple[Outcome, str | None]:
-    """How it ended, and why nothing reaches this address any more, where that is so."""
+def _follow_up(session: Session, vault: Vault, owed: Owed, trouble: Unreachable | Elsewhere | None) -> None:
+    """What could not go this way goes another one, or staff are told. Whoever wants no messages gets none, by no way."""
+    match trouble:
+        case Elsewhere(code=code, channel=channel, account=account):
+            reachability.move(session, vault, owed, (channel, account), code)
+        case Unreachable(code=reachability.OPTED_OUT as code):
+            consent.record(session, owed.address_id, None, "messages", given=False, wording=code, inbox_id=None)
+            reachability.opt_out(session, owed.address_id, SENDER)
+        case Unreachable(code=code):
+            reachability.lost(session, owed.address_id, code, SENDER, clock.now(session))
+
+
+def _handed_over(speaker: Speaker, owed: Owed, directory: Directory) -> tuple[Outcome, Unreachable | Elsewhere | None]:
+    """How it ended, and why it cannot go this way, where that is so."""
     if owed.opted_out:
         return Outcome("failed", error=reachability.OPTED_OUT), None
     try:
@@ -66,8 +74,11 @@ def _handed_over(speaker: Speaker, owed: Owed, directory: Directory) -> tuple[Ou
         if owed.attempts >= MOST_ATTEMPTS and not error.forgiven:
             return Outcome("failed", error=error.code), None
         return Outcome("due", error=error.code, retry_in=error.retry_in, forgiven=error.forgiven), None
-    except Unreachable as error:  # back to the queue, with which it goes to the person's next channel or to staff
-        return Outcome("due", error=error.code), error.code
+    except (
+        Unreachable,
+        Elsewhere,
+    ) as error:  # back to the queue, with which it goes to the person's next channel or to staff
+        return Outcome("due", error=error.code), error
     except Permanent as error:
         return Outcome("failed", error=error.code), None
     except Unknown as error:

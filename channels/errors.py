@@ -28,6 +28,15 @@ class Unreachable(Permanent):
     """Nothing reaches this address any more."""
 
 
+class Elsewhere(DeliveryFailed):
+    """Not this way, now: the same person has the same address on another `channel`, where our `account` writes to them."""
+
+    def __init__(self, code: str, channel: str, account: str) -> None:
+        super().__init__(code)
+        self.channel = channel
+        self.account = account
+
+
 class Unknown(DeliveryFailed):
     """Bytes went out and no answer came back: the person may have the message.
 

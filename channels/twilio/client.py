@@ -17,13 +17,20 @@ class _Http(TwilioHttpClient):
 
     def __init__(self, base: str) -> None:
         super().__init__(timeout=PATIENCE)
-        self._base = urlsplit(base)
+        self._base = base
 
     def request(self, method: str, url: str, *args: Any, **kwargs: Any) -> Response:
         """As the library's own."""
-        if self._base.netloc:
-            url = urlunsplit(urlsplit(url)._replace(scheme=self._base.scheme, netloc=self._base.netloc))
+        url = at(self._base, url)
         return super().request(method, url, *args, **kwargs)
+
+
+def at(base: str, url: str) -> str:
+    """The same path on the server that stands in Twilio's place, where there is one."""
+    if not base:
+        return url
+    there = urlsplit(base)
+    return urlunsplit(urlsplit(url)._replace(scheme=there.scheme, netloc=there.netloc))
 
 
 def open_client(settings: Settings) -> Client:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 import phonenumbers
 import requests
@@ -14,7 +15,7 @@ from channels.errors import Permanent, Temporary, Unknown, Unreachable
 from channels.rendering import with_numbers
 from channels.telegram.layout import parts
 from channels.twilio import codes
-from channels.twilio.client import open_client
+from channels.twilio.client import at, open_client
 from channels.twilio.gsm import segments
 from core import logs
 from core.config import Settings
@@ -70,20 +71,17 @@ class Sms:
         """Its connections end with the process."""
 
     def _say(self, owed: Owed, text: str) -> str:
-        """Create a message; its fate comes to an address that holds our own number for it. Returns Twilio's id."""
-        settings = self._settings
-        status = f"{settings.public_url}/webhooks/twilio/{settings.twilio_account_sid}/status?outbox={owed.id}"
-        return attempt(
-            lambda: (
-                self._client.messages.create(
-                    to=owed.address,
-                    from_=owed.account,
-                    body=text,
-                    status_callback=status,
-                    validity_period=int(USEFUL_FOR.total_seconds()),
-                ).sid
+        """Create a message; returns Twilio's id of it."""
+        message = attempt(
+            lambda: self._client.messages.create(
+                to=owed.address,
+                from_=owed.account,
+                body=text,
+                status_callback=status_address(self._settings, owed),
+                validity_period=int(USEFUL_FOR.total_seconds()),
             )
         )
+        return str(message.sid)
 
     def _said_before(self, owed: Owed, text: str) -> str | None:
         """Twilio's id of this message, where an earlier try of which nobody knew has arrived there: creating one is not idempotent."""
@@ -94,6 +92,11 @@ class Sms:
             lambda: self._client.messages.list(to=owed.address, from_=owed.account, date_sent_after=since, limit=20)
         )
         return next((message.sid for message in sent if message.body == text), None)
+
+
+def status_address(settings: Settings, owed: Owed) -> str:
+    """Where Twilio tells what became of a message: our own number for it stands in the address."""
+    return f"{settings.public_url}/webhooks/twilio/{settings.twilio_account_sid}/status?outbox={owed.id}"
 
 
 def require_mobile(number: str, countries: tuple[str, ...]) -> None:
@@ -158,14 +161,14 @@ def _meaning(error: TwilioRestException) -> Exception:
 
 def fetch(settings: Settings, url: str, most: int) -> bytes:
     """A file at Twilio, of at most so many bytes; only from where Twilio keeps them. Raises DeliveryFailed."""
-    host = url.partition("://")[2].partition("/")[0]
-    ours = settings.twilio_api_url.partition("://")[2]
-    if not (host == ours or host.endswith(".twilio.com")):
+    if not (urlsplit(url).hostname or "").endswith(".twilio.com"):
         raise Permanent("strange_place")
     credentials = settings.twilio_account_sid, settings.twilio_auth_token
-    with requests.get(url, auth=credentials, timeout=(5, 20), stream=True) as answer:
+    with requests.get(at(settings.twilio_api_url, url), auth=credentials, timeout=(5, 20), stream=True) as answer:
+        if answer.status_code == 404:
+            raise Permanent("not_there")
         if answer.status_code != 200:
-            raise Permanent("not_there") if answer.status_code == 404 else Temporary("not_fetched", LATER)
+            raise Temporary("not_fetched", LATER)
         content = b"".join(_until(answer, most + 1))
     if len(content) > most:
         raise Permanent("too_large")

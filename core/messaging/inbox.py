@@ -118,6 +118,13 @@ INSERT INTO addresses (channel, account, key, value, conversation_id)
 SELECT %(channel)s, %(account)s, %(key)s, %(value)s, c.id FROM c RETURNING id
 """
 
+_KEY_OF = "SELECT k.id, k.wrapped FROM conversations c JOIN data_keys k ON k.id = c.data_key_id WHERE c.id = %(id)s"
+
+_BESIDE = """
+INSERT INTO addresses (channel, account, key, value, conversation_id)
+VALUES (%(channel)s, %(account)s, %(key)s, %(value)s, %(conversation_id)s) RETURNING id
+"""
+
 STORE = """
 INSERT INTO inbox (channel, account, external_id, conversation_id, address_id, body, sent_at)
 VALUES (%(channel)s, %(account)s, %(external_id)s, %(conversation_id)s, %(address_id)s, %(body)s, %(sent_at)s)
@@ -180,6 +187,18 @@ def _settle_in(session: Session, vault: Vault, sender: Sender) -> Home:
     ).fetchone()
     assert row is not None
     return Home(row.id, conversation_id, key)
+
+
+def settle_beside(session: Session, vault: Vault, sender: Sender, conversation_id: int) -> Home | None:
+    """Let an address never seen before belong to a conversation that there is; None where that is gone."""
+    row = run(session, _KEY_OF, id=conversation_id).fetchone()
+    if row is None:
+        return None
+    key = vault.unwrap(row.id, row.wrapped)
+    values = {"channel": sender.channel, "account": sender.account, "conversation_id": conversation_id}
+    sealed = key.seal_text("addresses.value", conversation_id, sender.address)
+    address_id = scalar(session, _BESIDE, key=vault.lookup_key(sender.kind, sender.address), value=sealed, **values)
+    return Home(address_id, conversation_id, key)
 
 
 def unanswered(session: Session, conversation_ids: Iterable[int]) -> frozenset[int]:

@@ -2,9 +2,13 @@
 
 from datetime import datetime
 
+from core import clock
 from core.compliance import audit
+from core.crypto import Vault
 from core.database import Session, run
-from core.messaging import handoffs
+from core.messaging import handoffs, inbox
+from core.messaging.inbox import Sender
+from core.messaging.outbox import Owed
 
 OPTED_OUT = "opted_out"
 """Why an address is unreachable whose owner wants no more messages there: only they can change that."""
@@ -31,6 +35,15 @@ WHERE address_id = %(id)s AND status = 'due' RETURNING conversation_id
 """
 
 
+_MOVE = """
+UPDATE outbox SET address_id = %(address_id)s, channel = %(channel)s, attempts = 0, due_at = clock_timestamp()
+WHERE id = %(id)s AND status = 'due'
+"""
+_GIVE_UP_ONE = """
+UPDATE outbox SET status = 'failed', error = %(why)s, settled_at = clock_timestamp() WHERE id = %(id)s AND status = 'due'
+"""
+
+
 def lost(session: Session, address_id: int, why: str, actor: audit.Actor, now: datetime) -> None:
     """Nothing reaches this address: what waits for it goes to the person's next one, or staff are told that it did not arrive."""
     if run(session, _LOST, id=address_id, why=why).rowcount:
@@ -38,6 +51,20 @@ def lost(session: Session, address_id: int, why: str, actor: audit.Actor, now: d
     run(session, _HAND_ON, id=address_id)
     for conversation_id in {row.conversation_id for row in run(session, _GIVE_UP, id=address_id, why=why)}:
         handoffs.hand_over(session, conversation_id, "undelivered", now)
+
+
+def move(session: Session, vault: Vault, owed: Owed, to: tuple[str, str], why: str) -> None:
+    """Let a message go to the same address on another channel and account; where somebody else's chat is there, staff are told."""
+    channel, account = to
+    sender = Sender(channel, account, owed.address)
+    home = inbox.find_home(session, vault, sender) if account else None
+    if account and home is None:
+        home = inbox.settle_beside(session, vault, sender, owed.conversation_id)
+    if home is None or home.conversation_id != owed.conversation_id:
+        if run(session, _GIVE_UP_ONE, id=owed.id, why=why).rowcount:
+            handoffs.hand_over(session, owed.conversation_id, "undelivered", clock.now(session))
+        return
+    run(session, _MOVE, id=owed.id, address_id=home.address_id, channel=channel)
 
 
 def opt_out(session: Session, address_id: int, actor: audit.Actor) -> None:

@@ -33,7 +33,7 @@ SPEAKERS = [
     *(ROOT / "bot").rglob("*.py"),
     ROOT / "frontdesk" / "worker.py",
     ROOT / "frontdesk" / "telegram.py",
-    ROOT / "channels" / "rendering.py",
+    *(ROOT / "channels").rglob("*.py"),
 ]  # files that say something to patients
 LANGUAGES = texts.languages()
 

@@ -1,0 +1,124 @@
+"""The demo clinic by SMS and on WhatsApp, with a Twilio of this machine: real webhooks in, real calls out, and all between in one thread."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import pytest
+
+from channels import CHANNELS, Speaker
+from channels.delivery import deliver_next, fetch_next
+from channels.twilio import SMS, WHATSAPP, receive
+from channels.twilio.send import open_sms
+from channels.twilio.whatsapp import open_whatsapp
+from core.config import Settings
+from core.database import transaction
+from frontdesk.worker import Worker
+from tests.demo_clinic import VAULT, DemoClinic
+from tests.fakes.twilio import FakeTwilio
+from tests.fakes.twilio.people import Person, Shown, Told
+
+OURS = "+12065550100"
+AMY = "+12075550142"
+
+
+def settings_for(twilio: FakeTwilio) -> Settings:
+    return Settings(
+        public_url="https://chat.example.org",
+        twilio_account_sid=twilio.account,
+        twilio_auth_token=twilio.token,
+        twilio_number=(OURS,),
+        twilio_whatsapp_number=(OURS,),
+        twilio_api_url=twilio.url,
+    )
+
+
+@dataclass
+class Desk:
+    """The clinic behind a number, and all that happens between a text and its answer."""
+
+    clinic: DemoClinic
+    twilio: FakeTwilio
+    speakers: dict[str, Speaker] = field(init=False)
+    worker: Worker = field(init=False)
+
+    def __post_init__(self) -> None:
+        settings = settings_for(self.twilio)
+        self.speakers = {SMS: open_sms(settings), WHATSAPP: open_whatsapp(settings)}
+        self.worker = Worker(self.clinic.engine, VAULT, channels=CHANNELS, answers_for_demo=True)
+
+    def store(self, *told: Told) -> list[bool]:
+        """These webhooks arrive; which of them are new?"""
+        with transaction(self.clinic.engine) as session:
+            return [receive.store(session, VAULT, list(fields.items())) for fields in told]
+
+    def hears(self, *told: Told) -> None:
+        """These webhooks arrive, and are answered."""
+        self.store(*told)
+        self.answer()
+
+    def answer(self) -> None:
+        self.worker.answer_waiting()
+        self.deliver()
+
+    def deliver(self) -> None:
+        """The sender does what may go now; paces are nothing that a test waits for."""
+        with transaction(self.clinic.engine) as session:
+            clinic = self.worker.directory.current(session)
+        self.hurry()
+        while deliver_next(self.clinic.engine, VAULT, clinic, self.speakers):
+            self.hurry()
+        while fetch_next(self.clinic.engine, VAULT, self.speakers):
+            pass
+
+    def hurry(self) -> None:
+        self.sql("UPDATE addresses SET next_at = '-infinity'")
+        self.sql("DELETE FROM paces")
+
+    def sql(self, statement: str) -> list[tuple[object, ...]]:
+        with transaction(self.clinic.engine) as session:
+            cursor = session.exec_driver_sql(statement)
+            return [tuple(row) for row in cursor] if cursor.returns_rows else []
+
+
+@dataclass
+class Chat:
+    """Somebody's texts with the clinic: what they do is answered at once."""
+
+    desk: Desk
+    person: Person
+
+    def does(self, told: Told) -> Shown:
+        """Whatever they did; returns the clinic's newest message."""
+        before = len(self.ours)
+        self.desk.hears(told)
+        self.desk.twilio.wait_until(lambda: len(self.ours) > before)
+        return self.ours[-1]
+
+    def texts(self, body: str) -> str:
+        """What the clinic's newest text says after this one."""
+        return self.does(self.person.texts(body)).text
+
+    @property
+    def ours(self) -> list[Shown]:
+        """What has arrived from the clinic itself, and not from Twilio or the network."""
+        return [message for message in self.person.messages if not message.by_twilio]
+
+
+@pytest.fixture
+def twilio() -> Iterator[FakeTwilio]:
+    with FakeTwilio() as twilio:
+        twilio.number(OURS, "short code")  # which is fast
+        twilio.whatsapp(OURS)
+        yield twilio
+
+
+@pytest.fixture
+def desk(clinic: DemoClinic, twilio: FakeTwilio) -> Iterator[Desk]:
+    yield Desk(clinic, twilio)
+    assert twilio.errors == []
+
+
+@pytest.fixture
+def amy(desk: Desk) -> Chat:
+    """Amy, who has never written before."""
+    return Chat(desk, desk.twilio.person(AMY))
