@@ -17,9 +17,9 @@ and went, the old Markdown, MarkdownV2's quotations and custom emoji, the entiti
 weight of long messages in the limits, limits of edits, files that are no longer offered after an hour.
 """
 
-from tests.fakes.telegram.clock import ManualClock, RealClock
 from tests.fakes.telegram.fake import FakeTelegram
 from tests.fakes.telegram.people import Group, Person, Shown
 from tests.fakes.telegram.state import BotAccount
+from tests.fakes.vendor.clock import ManualClock, RealClock
 
 __all__ = ["BotAccount", "FakeTelegram", "Group", "ManualClock", "Person", "RealClock", "Shown"]

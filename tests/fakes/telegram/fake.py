@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import TracebackType
-from typing import Any
 
 from tests.fakes.telegram import updates
-from tests.fakes.telegram.clock import Clock, RealClock
-from tests.fakes.telegram.faults import Fault, Script
-from tests.fakes.telegram.ledger import Call, Ledger
+from tests.fakes.telegram.ledger import Call
 from tests.fakes.telegram.limits import Limits
 from tests.fakes.telegram.mail import Pending
 from tests.fakes.telegram.people import Group, Person
@@ -20,15 +15,19 @@ from tests.fakes.telegram.postman import Delivery
 from tests.fakes.telegram.server import Server
 from tests.fakes.telegram.state import BotAccount, Room, World
 from tests.fakes.telegram.updates import Json
+from tests.fakes.vendor.clock import Clock, RealClock
+from tests.fakes.vendor.fake import Fake
+from tests.fakes.vendor.faults import Fault, Script
+from tests.fakes.vendor.ledger import Ledger
 
 TOKEN = "123456:TEST-TOKEN"
 PORTS = frozenset({80, 88, 443, 8443})
 
 
-class FakeTelegram:
+class FakeTelegram(Fake):
     """A Bot API server on this machine, with the people who chat; it keeps Telegram's rules and notes who breaks them.
 
-    `errors` are calls that no real bot should make, `violations` are broken rules that Telegram only frowns at.
+    `url` is told to bots as that of a local Bot API server.
     """
 
     def __init__(
@@ -42,27 +41,13 @@ class FakeTelegram:
         only_real_ports: bool = False,
         seed: int = 1,
     ) -> None:
-        self.clock = clock or RealClock()
-        self.world = World(self.clock, Limits(on=limits, burst=burst), seed)
+        self.world = World(clock or RealClock(), Limits(on=limits, burst=burst), seed)
         self.world.throttles = throttles
         self.world.hook_ports = PORTS if only_real_ports else None
-        self._ledger = Ledger(ledger)
+        self._ledger = Ledger[Call](ledger)
         self._script = Script()
-        self._server = Server(self.world, self._ledger, self._script)
-
-    def __enter__(self) -> FakeTelegram:
-        self._server.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._server.stop()
-
-    @property
-    def url(self) -> str:
-        """The base address of the API, as of a local Bot API server."""
-        return f"http://127.0.0.1:{self._server.port}"
+        self._server: Server = Server(self.world, self._ledger, self._script)
+        super().__init__(self.world, self._server)
 
     # Who is there.
 
@@ -101,14 +86,6 @@ class FakeTelegram:
     # What was called, and what is to go wrong.
 
     @property
-    def errors(self) -> list[str]:
-        return self.world.errors
-
-    @property
-    def violations(self) -> list[str]:
-        return self.world.violations
-
-    @property
     def ledger(self) -> list[Call]:
         """Every call, in the order in which they took effect."""
         with self.world.changed:
@@ -129,20 +106,6 @@ class FakeTelegram:
         """What the next calls of this method come to, in order; None, and every call afterwards, goes well."""
         with self.world.changing():
             self._script.order(method, faults, chat)
-
-    def release(self) -> None:
-        """Whoever hangs gets an answer."""
-        with self.world.changing():
-            self._server.releases += 1
-
-    @contextmanager
-    def unreachable(self) -> Iterator[None]:
-        """Meanwhile connections are refused."""
-        self._server.go_away()
-        try:
-            yield
-        finally:
-            self._server.come_back()
 
     # How updates arrive.
 
@@ -182,28 +145,3 @@ class FakeTelegram:
             with self.world.changing():
                 self.world.held = None
                 self.world.let_go(held[::-1] if swap else held, one_by_one=swap)
-
-    # Waiting.
-
-    def wait_until(
-        self, true: Callable[[], Any], seconds: float = 10, what: Callable[[], str] = lambda: "what was awaited"
-    ) -> None:
-        """Returns as soon as it is true; raises if it does not become so in real seconds."""
-        end = time.monotonic() + seconds
-        while not true():
-            if time.monotonic() >= end:
-                raise TimeoutError(f"{seconds} s went by without {what()}")
-            with self.world.changed:
-                self.world.changed.wait(0.05)  # it may depend on more than this fake
-
-    def settle(self) -> None:
-        """Returns when nothing is on its way to a webhook, or the webhook says nothing for `patience` real seconds."""
-        self._server.settle()
-
-    @property
-    def patience(self) -> float:
-        return self._server.patience
-
-    @patience.setter
-    def patience(self, seconds: float) -> None:
-        self._server.patience = seconds

@@ -1,17 +1,15 @@
-"""What was called and what was answered, in memory and in a file that survives."""
+"""What is noted of a call."""
 
-import json
-from dataclasses import asdict, dataclass, field
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
+
+from tests.fakes.vendor.ledger import Entry
 
 
 @dataclass(frozen=True)
-class Call:
-    """One call, in the order in which they took effect."""
+class Call(Entry):
+    """One call of a method of the Bot API."""
 
-    at: float  # by the clock
-    monotonic: float  # real
     bot_id: int | None
     method: str
     parameters: dict[str, Any]
@@ -28,18 +26,3 @@ class Call:
     @property
     def result(self) -> Any:
         return self.answer["result"]
-
-
-@dataclass
-class Ledger:
-    """All calls; with a file, one JSON object a line is added to it for each."""
-
-    path: Path | None = None
-    calls: list[Call] = field(default_factory=list)
-
-    def write(self, call: Call) -> None:
-        self.calls.append(call)
-        if self.path is not None:
-            line = json.dumps(asdict(call), ensure_ascii=False) + "\n"
-            with self.path.open("ab", buffering=0) as file:  # one write a line, so that a kill leaves whole lines
-                file.write(line.encode())

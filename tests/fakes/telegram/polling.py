@@ -5,7 +5,7 @@ from tests.fakes.telegram.parameters import Parameters
 from tests.fakes.telegram.refusals import OTHER_POLLER, WEBHOOK_ACTIVE, WEBHOOK_WAS_SET, Refusal
 from tests.fakes.telegram.state import BotAccount, World
 from tests.fakes.telegram.updates import Json
-from tests.fakes.telegram.waiting import Bell
+from tests.fakes.vendor.waiting import Bell
 
 LONGEST_POLL = 50
 

@@ -9,7 +9,7 @@ import aiohttp
 from tests.fakes.telegram.mail import Pending
 from tests.fakes.telegram.state import BotAccount, Hook, World
 from tests.fakes.telegram.updates import Json
-from tests.fakes.telegram.waiting import Bell
+from tests.fakes.vendor.waiting import Bell
 
 IDLE = 60  # seconds until a webhook that says nothing has failed [S WebhookActor]
 GONE_FOR = 23 * 3600  # of nothing but 410, and the webhook is removed [S]

@@ -1,17 +1,13 @@
 """The Bot API over HTTP, on a port of this machine."""
 
-import asyncio
 import json
 import re
-import threading
 import time
-from collections.abc import Coroutine
 from typing import Any
 
 from aiohttp import web
 
-from tests.fakes.telegram.faults import Fault, Script
-from tests.fakes.telegram.ledger import Call, Ledger
+from tests.fakes.telegram.ledger import Call
 from tests.fakes.telegram.methods import METHODS
 from tests.fakes.telegram.parameters import Parameters, Upload
 from tests.fakes.telegram.polling import Poll
@@ -19,96 +15,36 @@ from tests.fakes.telegram.postman import Postman
 from tests.fakes.telegram.refusals import Refusal
 from tests.fakes.telegram.state import BotAccount, World
 from tests.fakes.telegram.updates import Json
-from tests.fakes.telegram.waiting import Bell
+from tests.fakes.vendor import server
+from tests.fakes.vendor.faults import NO_FAULT, Fault, Script
+from tests.fakes.vendor.ledger import Ledger
 
 PATH = re.compile(r"/(?P<file>file/)?bot(?P<token>[^/]+)/(?P<rest>.+)")
 LARGEST_BODY = 64 * 1024 * 1024
-NO_FAULT = Fault("none", happens=True)
 
 
-class Server:
-    """Runs in a thread with a loop of its own; serves a world that tests change from other threads."""
+class Server(server.Server):
+    """Answers calls and carries updates."""
 
-    def __init__(self, world: World, ledger: Ledger, script: Script) -> None:
+    def __init__(self, world: World, ledger: Ledger[Call], script: Script) -> None:
+        super().__init__(world, "telegram")
         self.world = world
         self.ledger = ledger
         self.script = script
-        self.releases = 0
-        self.patience = 1.0  # real seconds for a webhook to answer, before time goes on without it
-        self.port = 0
-        self._loop = asyncio.new_event_loop()
-        self.bell = Bell(self._loop, world.clock)
         self.postman = Postman(world, self.bell)
-        self._thread = threading.Thread(target=self._loop.run_forever, name="telegram", daemon=True)
 
-    def start(self) -> None:
-        """Listens on a free port from now on."""
-        self._thread.start()
-        self._do(self._open())
-        self.world.ring = self.bell.ring
-        self.world.clock.attach(self.bell.ring, self.settle)
+    async def work(self) -> None:
+        await self.postman.serve()
 
-    def stop(self) -> None:
-        self.world.ring = lambda: None
-        self._do(self._close())
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
-        self._loop.close()
+    @property
+    def idle(self) -> bool:
+        return self.postman.idle
 
-    def go_away(self) -> None:
-        """Nobody can connect, and who was connected no longer is."""
-        self._do(self._hang_up())
+    @property
+    def progress(self) -> int:
+        return len(self.postman.deliveries)
 
-    def come_back(self) -> None:
-        self._do(self._listen())
-
-    def settle(self) -> None:
-        """Returns when all that came due has been done, or does not get on."""
-        if not self._loop.is_closed():
-            self._do(self._settled())
-
-    def _do(self, work: Coroutine[Any, Any, None]) -> None:
-        asyncio.run_coroutine_threadsafe(work, self._loop).result(30)
-
-    async def _open(self) -> None:
-        self._runner = web.ServerRunner(web.Server(self._answer), handle_signals=False, shutdown_timeout=0.1)
-        await self._runner.setup()
-        await self._listen()
-        self._serving = asyncio.ensure_future(self.postman.serve())
-
-    async def _listen(self) -> None:
-        self._site = web.TCPSite(self._runner, "127.0.0.1", self.port)
-        await self._site.start()
-        self.port = self._runner.addresses[0][1]
-
-    async def _hang_up(self) -> None:
-        await self._site.stop()
-        assert self._runner.server is not None
-        for connection in self._runner.server.connections:
-            connection.force_close()
-
-    async def _close(self) -> None:
-        self._serving.cancel()
-        await asyncio.gather(self._serving, return_exceptions=True)
-        await self._hang_up()
-        await self._runner.cleanup()
-        others = asyncio.all_tasks() - {asyncio.current_task()}
-        for task in others:
-            task.cancel()
-        await asyncio.gather(*others, return_exceptions=True)
-
-    async def _settled(self) -> None:
-        known, since = -1, 0.0
-        while True:
-            for _ in range(5):  # whoever was woken gets his turn
-                await asyncio.sleep(0)
-            if known != len(self.postman.deliveries):
-                known, since = len(self.postman.deliveries), time.monotonic()
-            if self.postman.idle or time.monotonic() - since > self.patience:
-                return
-            await asyncio.sleep(0.001)
-
-    async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
+    async def answer(self, request: web.BaseRequest) -> web.StreamResponse:
         found = PATH.fullmatch(request.path)
         if found is None:
             return _json(404, Refusal(404, "Not Found").body)
@@ -145,7 +81,7 @@ class Server:
             status, answer = await self._poll(bot, method, parameters, fault)
         else:
             status, answer = self._perform(bot, method, parameters, fault)
-        await self._delay(fault, releases)
+        await self.delay(fault, releases)
         if fault.cuts:
             if request.transport is not None:
                 request.transport.abort()
@@ -202,16 +138,9 @@ class Server:
                 )
             )
 
-    async def _delay(self, fault: Fault, releases: int) -> None:
-        """As late as was ordered; who hangs waits for the next release after his call came in."""
-        if fault.hangs:
-            await self.bell.until(lambda: self.releases > releases)
-        if fault.seconds:
-            await self.bell.until(lambda: False, self.world.clock.now() + fault.seconds)
-
 
 def _json(status: int, body: Any) -> web.Response:
-    headers = {"Retry-After": str(body["parameters"]["retry_after"])} if "parameters" in body else {}
+    headers = {"Retry-After": str(body["parameters"]["retry_after"])} if "parameters" in (body or {}) else {}
     text = json.dumps(body, ensure_ascii=False)
     return web.Response(status=status, text=text, content_type="application/json", headers=headers)
 

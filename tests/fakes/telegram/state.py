@@ -1,17 +1,15 @@
 """What Telegram knows: accounts, chats, messages, files and taps."""
 
 import random
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from tests.fakes.telegram import updates
-from tests.fakes.telegram.clock import Clock
 from tests.fakes.telegram.limits import Limits
 from tests.fakes.telegram.mail import MESSAGE_LIFE, TAP_LIFE, Mail, Pending
 from tests.fakes.telegram.refusals import Refusal, bad_request, forbidden
 from tests.fakes.telegram.updates import Json
+from tests.fakes.vendor import world
+from tests.fakes.vendor.clock import Clock
 
 # Queues of the Bot API server: messages by chat, the rest by person or chat with an offset of its own [S Client.cpp].
 TAPS = 3 << 33
@@ -117,37 +115,24 @@ class StoredFile:
     unique_id: str
 
 
-class World:
-    """All of it, under one lock."""
+class World(world.World):
+    """All of it."""
 
     def __init__(self, clock: Clock, limits: Limits, seed: int) -> None:
-        self.clock = clock
+        super().__init__(clock, seed)
         self.limits = limits
-        self.chance = random.Random(seed)
-        self.changed = threading.Condition(threading.RLock())
         self.bots: dict[str, BotAccount] = {}
         self.people: dict[int, Json] = {}
         self.deactivated: set[int] = set()
         self.rooms: dict[tuple[int, int], Room] = {}  # by bot and person, or by 0 and group
         self.taps: dict[str, Tap] = {}
         self.files: dict[str, StoredFile] = {}
-        self.errors: list[str] = []
-        self.violations: list[str] = []
         self.held: list[tuple[BotAccount, Pending]] | None = None
-        self.ring: Callable[[], None] = lambda: None
         self.query_life = 15.0
         self.largest_upload = 50 * 1024 * 1024
         self.largest_download = 20 * 1024 * 1024
         self.throttles = False
         self.hook_ports: frozenset[int] | None = None
-
-    @contextmanager
-    def changing(self) -> Iterator[float]:
-        """Nobody else changes or reads anything meanwhile; afterwards who waits looks again. Gives the time."""
-        with self.changed:
-            yield self.clock.now()
-            self.changed.notify_all()
-        self.ring()
 
     def add_bot(self, token: str, user: Json, *, reads_all: bool) -> BotAccount:
         chance = random.Random(self.chance.random())

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable
 
-from tests.fakes.telegram.clock import Clock
+from tests.fakes.vendor.clock import Clock
 
 
 class Bell:

@@ -1,0 +1,81 @@
+"""What tests do with every fake vendor."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import TracebackType
+from typing import Any, Self
+
+from tests.fakes.vendor.server import Server
+from tests.fakes.vendor.world import World
+
+
+class Fake:
+    """A vendor on this machine.
+
+    `errors` are calls that no real client should make, `violations` are broken rules that the vendor only frowns at.
+    """
+
+    def __init__(self, world: World, server: Server) -> None:
+        self._world = world
+        self._server = server
+        self.clock = world.clock
+
+    def __enter__(self) -> Self:
+        self._server.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._server.stop()
+
+    @property
+    def url(self) -> str:
+        """The base address of the API."""
+        return f"http://127.0.0.1:{self._server.port}"
+
+    @property
+    def errors(self) -> list[str]:
+        return self._world.errors
+
+    @property
+    def violations(self) -> list[str]:
+        return self._world.violations
+
+    def release(self) -> None:
+        """Whoever hangs gets an answer."""
+        with self._world.changing():
+            self._server.releases += 1
+
+    @contextmanager
+    def unreachable(self) -> Iterator[None]:
+        """Meanwhile connections are refused."""
+        self._server.go_away()
+        try:
+            yield
+        finally:
+            self._server.come_back()
+
+    def wait_until(
+        self, true: Callable[[], Any], seconds: float = 10, what: Callable[[], str] = lambda: "what was awaited"
+    ) -> None:
+        """Returns as soon as it is true; raises if it does not become so in real seconds."""
+        end = time.monotonic() + seconds
+        while not true():
+            if time.monotonic() >= end:
+                raise TimeoutError(f"{seconds} s went by without {what()}")
+            with self._world.changed:
+                self._world.changed.wait(0.05)  # it may depend on more than this fake
+
+    def settle(self) -> None:
+        """Returns when nothing is on its way to a webhook, or the webhook says nothing for `patience` real seconds."""
+        self._server.settle()
+
+    @property
+    def patience(self) -> float:
+        return self._server.patience
+
+    @patience.setter
+    def patience(self, seconds: float) -> None:
+        self._server.patience = seconds
