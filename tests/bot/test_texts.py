@@ -33,7 +33,9 @@ SPEAKERS = [
     *(ROOT / "bot").rglob("*.py"),
     ROOT / "frontdesk" / "worker.py",
     ROOT / "frontdesk" / "telegram.py",
+    ROOT / "frontdesk" / "twilio.py",
     ROOT / "channels" / "rendering.py",
+    ROOT / "channels" / "twilio" / "templates.py",
 ]  # files that say something to patients
 LANGUAGES = texts.languages()
 
