@@ -44,7 +44,10 @@ class OwnNumber(msgspec.Struct, frozen=True):
 
 
 class Upload(msgspec.Struct, frozen=True):
-    """A file, which we do not have yet: `reference` is what its vendor gives it out for. Those of one `album` belong together."""
+    """A file, which we do not have yet: `reference` is what its vendor gives it out for. `others` came with it.
+
+    Those of one `album` belong together, though they came by themselves.
+    """
 
     kind: Literal["photo", "voice", "document"]
     reference: str
@@ -52,6 +55,7 @@ class Upload(msgspec.Struct, frozen=True):
     size: int | None = None  # bytes, where the vendor says
     caption: str = ""
     album: str | None = None
+    others: "tuple[Upload, ...]" = ()
 
 
 class Other(msgspec.Struct, frozen=True):
@@ -74,11 +78,25 @@ class Presence(msgspec.Struct, frozen=True):
     reachable: bool
 
 
+class OptOut(msgspec.Struct, frozen=True):
+    """They want no more messages, in words that the law knows; `wording` says in which. CANCEL may have meant a visit."""
+
+    wording: str
+    is_cancel: bool = False
+
+
+class OptIn(msgspec.Struct, frozen=True):
+    """They want messages again; `otherwise` is what those said who had never left."""
+
+    wording: str
+    otherwise: str | None = None
+
+
 class Nothing(msgspec.Struct, frozen=True):
     """Nothing that asks for an answer."""
 
 
-Inbound = Words | Tap | OwnNumber | Upload | Other | InGroup | Presence | Nothing
+Inbound = Words | Tap | OwnNumber | Upload | Other | InGroup | Presence | OptOut | OptIn | Nothing
 """A message, free of its channel."""
 
 

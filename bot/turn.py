@@ -63,6 +63,8 @@ from bot.messages import (
     MoreTimes,
     MoveVisit,
     Nothing,
+    OptIn,
+    OptOut,
     Other,
     OwnNumber,
     Payload,
@@ -100,6 +102,7 @@ from core.scheduling import booking, changing, slots, visits
 from core.scheduling.directory import Directory
 from core.scheduling.reasons import Why
 
+SOON = timedelta(days=14)  # a visit that somebody may well have in mind
 PROMPT_LIFE = timedelta(hours=1)  # after that a typed digit no longer answers; a tap says for itself what it means
 
 
@@ -152,7 +155,7 @@ def answer(answering: Answering, inbound: Inbound | None) -> None:
     turn = answering.turn
     state = states.unpack(turn.state)
     facts = answering.facts
-    event = _happened(answering) if inbound is None else _HEAR[type(inbound)](answering, state, inbound)
+    event = _happened(answering) if inbound is None else _heard(answering, state, inbound)
     owner, is_silent = _owned(answering, event)
     failpoints.reach("turn.before_dialog")
     said = _beside_staff(state, event) if is_silent else _exchange(answering, state, event, facts)
@@ -233,6 +236,22 @@ def _from_clock(what: str) -> Event:
     return HoldExpired(int(id))
 
 
+def _heard(answering: Answering, state: State, inbound: Inbound) -> Event | None:
+    """What a message is to the dialog. Whoever writes can be reached again, unless they have said that they want nothing more."""
+    unreachable, address = answering.turn.unreachable, answering.turn.message.address
+    if unreachable is None or isinstance(inbound, _ABOUT_REACHING | Nothing):
+        return _HEAR[type(inbound)](answering, state, inbound)
+    if unreachable == reachability.OPTED_OUT:
+        handoffs.hand_over(answering.session, answering.turn.conversation_id, "opted_out", answering.turn.now)
+        return None
+    assert address is not None
+    reachability.found(answering.session, address.id, answering.actor)
+    return _HEAR[type(inbound)](answering, state, inbound)
+
+
+_ABOUT_REACHING = Presence | OptOut | OptIn
+
+
 def _said(answering: Answering, state: State, words: Words) -> Event:
     if words.reference is not None:
         return LinkUnknown()
@@ -274,15 +293,17 @@ def _tapped(answering: Answering, _state: State, tap: Tap) -> Event:
 
 
 def _uploaded(answering: Answering, state: State, upload: Upload) -> Event | None:
-    """A file is fetched later; words beside it are heard now. Of an album only the first file is answered."""
+    """Files are fetched later; words beside them are heard now. Of an album only the first file is answered."""
     said = _caption(answering, state, upload.caption)
-    flaw = _flaw(upload)
-    if flaw is not None:
-        return Received(flaw, attachments.LARGEST // 1024**2, said)
-    _want(answering, upload)
+    files = [upload, *upload.others]
+    taken = [each for each in files if _flaw(each) is None]
+    for each in taken:
+        _want(answering, each)
+    if not taken:
+        return Received(_flaw(upload) or "strange_type", attachments.LARGEST // 1024**2, said)
     if upload.album is not None and upload.album == state.album and said is None:
         return None
-    return Received(upload.kind, said=said, album=upload.album)
+    return Received(taken[0].kind, said=said, album=upload.album)
 
 
 def _caption(answering: Answering, state: State, caption: str) -> Said | None:
@@ -322,6 +343,44 @@ def _presence(answering: Answering, _state: State, presence: Presence) -> None:
         reachability.lost(answering.session, address.id, "blocked", answering.actor, answering.turn.now)
 
 
+def _opted_out(answering: Answering, _state: State, out: OptOut) -> None:
+    """Written down, and obeyed at once; their vendor has told them so. Staff see it, as CANCEL may have meant a visit."""
+    session, turn = answering.session, answering.turn
+    _consent(answering, out.wording, given=False)
+    assert answering.address_id is not None
+    reachability.opt_out(session, answering.address_id, answering.actor)
+    meant_visit = out.is_cancel and _has_visit_soon(answering)
+    handoffs.hand_over(session, turn.conversation_id, "cancel_or_stop" if meant_visit else "opted_out", turn.now)
+
+
+def _has_visit_soon(answering: Answering) -> bool:
+    ahead = visits.upcoming_for(answering.session, answering.known_ids, answering.turn.now, answering.actor)
+    return any(visit.slot.start - answering.turn.now < SOON for visit in ahead)
+
+
+def _opted_in(answering: Answering, state: State, into: OptIn) -> Event | None:
+    """They are told so by their vendor. A word that means it only from those who had left is an answer from everybody else."""
+    if into.otherwise is not None and answering.turn.unreachable != reachability.OPTED_OUT:
+        return _said(answering, state, Words(into.otherwise))
+    _consent(answering, into.wording, given=True)
+    assert answering.address_id is not None
+    reachability.found(answering.session, answering.address_id, answering.actor)
+    return None
+
+
+def _consent(answering: Answering, wording: str, *, given: bool) -> None:
+    assert answering.address_id is not None
+    consent.record(
+        answering.session,
+        answering.address_id,
+        None,
+        "messages",
+        given=given,
+        wording=wording,
+        inbox_id=answering.turn.message.id,
+    )
+
+
 _HEAR: dict[type, Callable[[Answering, State, Any], Event | None]] = {
     Words: _said,
     Tap: _tapped,
@@ -330,6 +389,8 @@ _HEAR: dict[type, Callable[[Answering, State, Any], Event | None]] = {
     Other: _other,
     InGroup: lambda _answering, _state, group: WroteInGroup() if group.addressed else None,
     Presence: _presence,
+    OptOut: _opted_out,
+    OptIn: _opted_in,
     Nothing: lambda _answering, _state, _nothing: None,
 }
 """What each kind of message is to the dialog; None where it has nothing to say to it."""

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from bot.messages import Inbound, Manner, Payload
-from channels import telegram, terminal, webchat
+from channels import telegram, terminal, twilio, webchat
 from channels.rendering import BUTTONS, NUMBERS
-from channels.telegram import decode
+from channels.telegram import decode as telegram_decode
+from channels.twilio import decode as twilio_decode
 from core.config import Settings
 from core.messaging.outbox import Outcome, Owed, Rate
 from core.scheduling.directory import Directory
@@ -39,19 +40,29 @@ class Channel:
     """How one channel is read, and how one talks on it. `manner` goes by our account on that channel.
 
     `amended` is a message's body as its writer has changed it since, where the channel can do that: given what came behind it.
-    `open` is for senders alone: it loads a vendor's library.
+    `open` is for senders alone: it loads a vendor's library; nothing comes of it where the settings name no account.
     """
 
     decode: Callable[[bytes], Inbound]
     manner: Callable[[str], Manner]
-    open: Callable[[Settings], Speaker] | None = None
+    open: Callable[[Settings], Speaker | None] | None = None
     amended: Callable[[bytes, Sequence[bytes]], bytes] | None = None
 
 
-def _open_telegram(settings: Settings) -> Speaker:
+def _open_telegram(settings: Settings) -> Speaker | None:
+    if not settings.telegram_bots:
+        return None
     from channels.telegram.send import open_speaker  # 60 MB that only a sender needs
 
     return open_speaker(settings)
+
+
+def _open_sms(settings: Settings) -> Speaker | None:
+    if not settings.twilio_account_sid:
+        return None
+    from channels.twilio.send import open_sms
+
+    return open_sms(settings)
 
 
 _SPACIOUS = Manner(reachable=False, most_options=6)
@@ -61,5 +72,6 @@ _TAPPED = Manner(most_options=6)
 CHANNELS: dict[str, Channel] = {
     webchat.CHANNEL: Channel(webchat.decode, lambda _: _SPACIOUS),
     terminal.CHANNEL: Channel(terminal.decode, lambda account: {BUTTONS: _SPACIOUS, NUMBERS: _BY_DIGITS}[account]),
-    telegram.CHANNEL: Channel(decode.decode, lambda _: _TAPPED, _open_telegram, decode.amended),
+    telegram.CHANNEL: Channel(telegram_decode.decode, lambda _: _TAPPED, _open_telegram, telegram_decode.amended),
+    twilio.SMS: Channel(twilio_decode.decode, lambda _: _BY_DIGITS, _open_sms),
 }

@@ -16,6 +16,7 @@ from core.database import at_once, transaction
 from core.messaging import attachments, outbox, reachability
 from core.messaging.attachments import Wanted
 from core.messaging.outbox import Outcome, Owed
+from core.people import consent
 from core.scheduling.directory import Directory
 
 MOST_ATTEMPTS = 8
@@ -44,8 +45,11 @@ def deliver_next(engine: Engine, vault: Vault, directory: Directory, speakers: M
     outcome, lost = _handed_over(speaker, owed, directory)
     failpoints.reach("send.before_settle")
     with (at_once if outcome.status == "sent" else transaction)(engine) as session:
-        outbox.settle(session, owed, outcome, speaker.address_rate(owed.address))
-        if lost is not None:
+        outbox.settle(session, owed, outcome, speaker.address_rate(owed.address), speaker.account_rate)
+        if lost == reachability.OPTED_OUT:
+            consent.record(session, owed.address_id, None, "messages", given=False, wording=lost, inbox_id=None)
+            reachability.opt_out(session, owed.address_id, SENDER)
+        elif lost is not None:
             reachability.lost(session, owed.address_id, lost, SENDER, clock.now(session))
     failpoints.reach("send.after_settle")
     _log.info("delivered", outbox_id=owed.id, channel=channel, status=outcome.status, code=outcome.error)
@@ -54,6 +58,8 @@ def deliver_next(engine: Engine, vault: Vault, directory: Directory, speakers: M
 
 def _handed_over(speaker: Speaker, owed: Owed, directory: Directory) -> tuple[Outcome, str | None]:
     """How it ended, and why nothing reaches this address any more, where that is so."""
+    if owed.opted_out:
+        return Outcome("failed", error=reachability.OPTED_OUT), None
     try:
         return speaker.send(owed, unpack_payload(owed.payload), directory), None
     except Temporary as error:
@@ -65,7 +71,7 @@ def _handed_over(speaker: Speaker, owed: Owed, directory: Directory) -> tuple[Ou
     except Permanent as error:
         return Outcome("failed", error=error.code), None
     except Unknown as error:
-        return Outcome("unknown", error=error.code), None
+        return Outcome("unknown", error=error.code, checkable=error.checkable), None
     except Exception:
         # A bug in an adapter must not stop the queue; whether bytes went out nobody can tell.
         _log.exception("adapter_failed", outbox_id=owed.id)

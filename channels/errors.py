@@ -29,4 +29,11 @@ class Unreachable(Permanent):
 
 
 class Unknown(DeliveryFailed):
-    """Bytes went out and no answer came back: the person may have the message."""
+    """Bytes went out and no answer came back: the person may have the message.
+
+    One that is `checkable` is tried once more, as its vendor can be asked first whether it has the message.
+    """
+
+    def __init__(self, code: str, *, checkable: bool = False) -> None:
+        super().__init__(code)
+        self.checkable = checkable

@@ -16,7 +16,20 @@ from uuid import uuid4
 from sqlalchemy import Engine
 
 from bot.events import HandedBack, StaffAct, StaffSaid, TookOver, pack_act
-from bot.messages import Other, OwnNumber, Presence, Reply, Tap, Upload, Words, by_digit, unpack_choices, unpack_payload
+from bot.messages import (
+    OptIn,
+    OptOut,
+    Other,
+    OwnNumber,
+    Presence,
+    Reply,
+    Tap,
+    Upload,
+    Words,
+    by_digit,
+    unpack_choices,
+    unpack_payload,
+)
 from bot.texts import say, say_all
 from channels import Channel
 from core import clock
@@ -52,6 +65,8 @@ _WHY = {
     "aside": "a message could not be answered",
     "file": "sent a file",
     "undelivered": "may not have got a message",
+    "opted_out": "wants no more messages",
+    "cancel_or_stop": "wrote CANCEL, which stops all messages, and may have meant the visit",
 }
 
 
@@ -295,6 +310,8 @@ def _written(session: Session, chat: Open, channel: Channel, body: bytes) -> str
             return f"[{what.replace('_', ' ')}]"
         case OwnNumber():
             return "[their number]"
+        case OptOut(wording) | OptIn(wording):
+            return f"[{wording}]"
         case Presence(reachable):
             return "[lets us write again]" if reachable else "[has blocked us]"
     return "[nothing to read]"

@@ -32,7 +32,7 @@ _log = logs.get(__name__)
 def main(settings: Settings) -> None:
     """Deliver until a signal comes. A database that is away is waited for."""
     opening = {name: channel.open for name, channel in CHANNELS.items() if channel.open is not None}
-    speakers = {name: open_(settings) for name, open_ in opening.items()}
+    speakers = {name: speaker for name, open_ in opening.items() if (speaker := open_(settings)) is not None}
     engine = open_engine(settings.database_url, pool_size=THREADS)
     ear = Ear(settings.database_url, "outbox")
     sender = Sender(engine, settings.vault, speakers, ear, stopped_by_signal(ear))

@@ -142,7 +142,7 @@ SELECT id, flaw FROM (
     WHEN status = 'sent' AND attempts = 0 THEN 'sent without an attempt'
     WHEN status = 'failed' AND error IS NULL THEN 'failed without a reason'
     WHEN status IN ('sent', 'failed', 'unknown') AND settled_at IS NULL THEN 'settled at no time'
-    WHEN doubts > 1 + is_vital::int THEN 'said again without need'
+    WHEN doubts > 2 THEN 'said again without need'
     WHEN attempts > %(most)s THEN 'tried too often' END AS flaw
   FROM (
     SELECT o.*, greatest(a.next_at, p.next_at) AS paced_until,

@@ -27,6 +27,7 @@ from tests.fakes.telegram import Person as FakePerson
 from tests.fakes.telegram.updates import Json
 from tests.fakes.webchat import FakeWebChat
 from webhooks.app import create_app
+from webhooks.mail import Mail
 from webhooks.telegram import SECRET_HEADER
 
 PHONE, EMAIL = "+12075550187", "zebulon@quixworth.example"
@@ -124,7 +125,9 @@ def zebulon(clinic: DemoClinic) -> Iterator[Person]:
         speaker = Telegram({"123456": TOKEN}, telegram.url)
         chat = telegram.person(42, "Zebulon", last_name="Quixworth", username="quixworth_z")
         yield Person(
-            Bot(clinic, telegram, speaker), create_app(settings, FakeWebChat(), mailbox=mailbox).test_client(), chat
+            Bot(clinic, telegram, speaker),
+            create_app(settings, FakeWebChat(), vendors=Mail(telegram=mailbox)).test_client(),
+            chat,
         )
         speaker.close()
 

@@ -2,23 +2,22 @@
 
 import time
 from collections.abc import Iterable
-from typing import Any, NamedTuple
+from typing import Any
 from wsgiref.types import StartResponse, WSGIEnvironment
 
 from flask import Flask, Response, get_template_attribute, jsonify, render_template, request
 from werkzeug.exceptions import HTTPException, ServiceUnavailable
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from channels.telegram.receive import Mailbox
 from channels.webchat import WebChat
 from core import logs
 from core.config import Settings
 from core.database import UNAVAILABLE, open_engine
 from core.messaging.waking import Bell, Ear
-from webhooks import health, telegram, webchat
+from webhooks import health, mail, telegram, twilio, webchat
 from webhooks.limits import Clock, Limits, Rate, household, too_many
+from webhooks.mail import Mail
 from webhooks.security import protect
-from webhooks.telegram import Hook
 
 FLOOD = Rate(1000, 20)  # requests of any kind from one address: some two hundred open pages and their files
 REST = 5  # seconds for which we ask a flood to stay away
@@ -37,35 +36,29 @@ class Web(Flask):
 THREADS = 8  # of the web process, and its connections; a web-chat POST keeps one for up to 250 ms while it waits for its reply
 
 
-class Doors(NamedTuple):
-    """Through what the web process reaches the inbox and the outbox."""
-
-    chat: WebChat
-    mailbox: Mailbox
+VENDORS = (telegram, twilio)
 
 
-def connect(settings: Settings) -> Doors:
-    """A pool for the threads of the web server, one connection to ring by and one to be woken by."""
-    url = settings.database_url
+def connect(settings: Settings) -> tuple[WebChat, Mail]:
+    """The way to inbox and outbox: a pool for the threads of the web server, a connection to ring by and one to be woken by."""
+    url, vault = settings.database_url, settings.vault
     engine, bell = open_engine(url, pool_size=THREADS), Bell(url)
-    return Doors(WebChat(engine, settings.vault, bell, Ear(url, "outbox")), Mailbox(engine, settings.vault, bell))
+    return WebChat(engine, vault, bell, Ear(url, "outbox")), mail.opened(engine, vault, bell)
 
 
 def create_app(
-    settings: Settings, chat: WebChat | None = None, clock: Clock = time.monotonic, mailbox: Mailbox | None = None
+    settings: Settings, chat: WebChat | None = None, clock: Clock = time.monotonic, vendors: Mail | None = None
 ) -> Flask:
     """The web process as a WSGI application. Limits count by `clock`."""
     app = Web(__name__)
     if chat is None:
-        chat, mailbox = connect(settings)
+        chat, vendors = connect(settings)
     limits = Limits(clock)
-    deliveries: frozenset[str] = frozenset()
     app.config["PREFERRED_URL_SCHEME"] = "https" if settings.public_url.startswith("https:") else "http"
     protect(app, settings)
     webchat.mount(app, chat, limits, settings.embed_origins)
-    if mailbox is not None and settings.telegram_webhook_secret:
-        hook = Hook(mailbox, settings.telegram_bots.keys(), settings.telegram_webhook_secret, limits)
-        deliveries |= telegram.mount(app, hook)
+    mounted = (vendor.mount(app, settings, vendors or Mail(), limits) for vendor in VENDORS)
+    deliveries: frozenset[str] = frozenset().union(*mounted)
     app.register_blueprint(health.blueprint)
     app.register_error_handler(HTTPException, _explain)
     for error in UNAVAILABLE:

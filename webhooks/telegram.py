@@ -13,7 +13,9 @@ from flask import Blueprint, Flask, abort, current_app, request
 from channels.telegram.receive import LARGEST, Mailbox
 from channels.telegram.updates import TooDeep
 from core import logs
+from core.config import Settings
 from webhooks.limits import Limits, Rate, household, too_many
+from webhooks.mail import Mail
 
 SECRET_HEADER = "X-Telegram-Bot-Api-Secret-Token"  # noqa: S105 - its name, not the secret
 STRANGERS = Rate(60, 60)  # requests of one household that do not know the secret
@@ -38,11 +40,14 @@ class Hook:
             raise ValueError("a webhook without a secret is open to everybody")
 
 
-def mount(app: Flask, hook: Hook) -> frozenset[str]:
-    """Take updates of our bots; returns the paths to which Telegram is to post."""
-    app.extensions["telegram"] = hook
+def mount(app: Flask, settings: Settings, mail: Mail, limits: Limits) -> frozenset[str]:
+    """Take updates of our bots; returns the paths to which Telegram is to post, none where it is not asked to."""
+    if mail.telegram is None or not settings.telegram_webhook_secret:
+        return frozenset()
+    accounts = settings.telegram_bots.keys()
+    app.extensions["telegram"] = Hook(mail.telegram, accounts, settings.telegram_webhook_secret, limits)
     app.register_blueprint(blueprint)
-    return frozenset(f"{blueprint.url_prefix}/{account}" for account in hook.accounts)
+    return frozenset(f"{blueprint.url_prefix}/{account}" for account in accounts)
 
 
 @blueprint.post("/<account>")

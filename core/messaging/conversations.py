@@ -80,6 +80,7 @@ class Turn:
     more: bool  # another message waits behind this one
     sealed_choices: bytes | None  # of the newest prompt sent before the message came, if a digit may still answer it
     staff_id: int | None  # who has taken over, and answers instead of us
+    unreachable: str | None = None  # why nothing has reached the address from which it came
 
     @property
     def seq(self) -> int:
@@ -131,7 +132,8 @@ SELECT c.state, c.version, c.last_seq, c.staff_id, k.id AS key_id, k.wrapped, {N
        (SELECT directory_version FROM organization) AS directory_version,
        m.id, m.channel, m.account, m.external_id, m.address_id, m.body, m.received_at,
        EXISTS (SELECT FROM inbox b WHERE b.conversation_id = c.id AND b.status = 'new' AND b.id <> m.id) AS more,
-       CASE WHEN p.expires_at > {NOW} THEN p.choices END AS choices
+       CASE WHEN p.expires_at > {NOW} THEN p.choices END AS choices,
+       (SELECT unreachable FROM addresses WHERE id = m.address_id) AS unreachable
 FROM conversations c JOIN data_keys k ON k.id = c.data_key_id LEFT JOIN LATERAL (
   SELECT * FROM inbox WHERE conversation_id = c.id AND status = 'new' ORDER BY channel <> '{inbox.STAFF}', id LIMIT 1) m ON true
 LEFT JOIN LATERAL ({outbox.NEWEST_PROMPT}) p ON true
@@ -232,6 +234,7 @@ def lock(session: Session, vault: Vault, claimed: Claim) -> Turn | None:
         row.more,
         row.choices,
         row.staff_id,
+        row.unreachable,
     )
 
 

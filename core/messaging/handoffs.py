@@ -17,7 +17,8 @@ handoffs = Table(
     Column("opened_at", DateTime(timezone=True), nullable=False),
     Column("closed_at", DateTime(timezone=True)),
     CheckConstraint(
-        "reason IN ('asked', 'not_understood', 'emergency', 'aside', 'file', 'undelivered')", name="reason"
+        "reason IN ('asked', 'not_understood', 'emergency', 'aside', 'file', 'undelivered', 'opted_out', 'cancel_or_stop')",
+        name="reason",
     ),
     # One open row for each reason: asking twice does not queue twice.
     Index("handoffs_open_idx", "conversation_id", "reason", unique=True, postgresql_where=text("closed_at IS NULL")),

@@ -53,6 +53,7 @@ outbox = Table(
     Column("attempts", SmallInteger, nullable=False, server_default="0"),
     Column("vendor_id", Text),
     Column("error", Text),  # a code, never a vendor's words about a person
+    Column("fate", Text),  # what became of it after its vendor had taken it, in the vendor's word
     Column("settled_at", DateTime(timezone=True)),
     Column("priority", SmallInteger, nullable=False, server_default=str(ANSWER)),
     # A confirmation, a cancellation, money: said once more, and staff told, where nobody knows whether it arrived.
@@ -132,6 +133,10 @@ class Owed:
     address: str
     attempts: int
     payload: bytes
+    doubts: int = 0  # earlier attempts after which nobody knew
+    error: str | None = None  # what came of the last attempt
+    opted_out: bool = False  # they want no more messages there
+    heard_at: datetime | None = None  # when the person wrote last
     last_message: str | None = None  # what the vendor calls the newest that was sent to this address
     shown: tuple[Shown, ...] = ()  # earlier messages with buttons, the newest first
 
@@ -145,6 +150,8 @@ class Outcome:
     error: str | None = None
     retry_in: timedelta = timedelta(0)
     forgiven: bool = False
+    checkable: bool = False  # an unknown one may be tried again, as the vendor can be asked first
+    weight: int = 1  # how many of the account's intervals it took
     retired: tuple[int, ...] = ()  # prompts whose buttons are gone
 
 
@@ -201,7 +208,7 @@ WHERE o.id = ANY (ARRAY(
   SELECT h.id {_MAY_GO} AND h.due_at <= clock_timestamp() AND a.next_at <= clock_timestamp()
     AND (p.next_at IS NULL OR p.next_at <= clock_timestamp())
   ORDER BY h.priority, h.id LIMIT 1 FOR UPDATE OF h SKIP LOCKED))
-RETURNING o.id, o.conversation_id, o.address_id, o.attempts, o.payload, o.channel
+RETURNING o.id, o.conversation_id, o.address_id, o.attempts, o.payload, o.channel, o.doubts, o.error
 """
 _NEXT_AT = f"""
 SELECT extract(epoch FROM min(greatest(h.due_at, a.next_at, p.next_at)) - clock_timestamp())::float8 {_MAY_GO}
@@ -215,7 +222,9 @@ WITH paced AS (
   SELECT channel, account, clock_timestamp() + %(interval)s - %(allowance)s FROM addresses
   WHERE id = %(address_id)s AND %(interval)s > interval '0'
   ON CONFLICT (channel, account) DO UPDATE SET next_at = {_PACED.format(next_at="paces.next_at")})
-SELECT a.value, a.account, k.id AS key_id, k.wrapped,
+SELECT a.value, a.account, k.id AS key_id, k.wrapped, a.unreachable,
+  (SELECT received_at FROM inbox WHERE conversation_id = a.conversation_id AND address_id = a.id
+   ORDER BY seq DESC NULLS FIRST LIMIT 1) AS heard_at,
   (SELECT vendor_id FROM outbox WHERE address_id = a.id AND id < %(id)s AND vendor_id IS NOT NULL
    ORDER BY id DESC LIMIT 1) AS last_message,
   ARRAY(SELECT json_build_array(p.id, o.vendor_id, p.lasts) FROM prompts p JOIN outbox o ON o.id = p.outbox_id
@@ -226,9 +235,11 @@ WHERE a.id = %(address_id)s
 """
 
 # What nobody knows to have arrived is said once more where it is vital; afterwards it stays unknown.
-_UNKNOWN = "CASE WHEN is_vital AND doubts = 0 THEN 'due' ELSE 'unknown' END"
+_UNKNOWN = "CASE WHEN {again} AND doubts = 0 THEN 'due' ELSE 'unknown' END"
 _SETTLED = "CASE WHEN {status} = 'due' THEN NULL ELSE clock_timestamp() END"
-_STATUS = f"CASE WHEN %(status)s = 'unknown' THEN {_UNKNOWN} ELSE %(status)s END"
+_SAID_AGAIN = _UNKNOWN.format(again="(is_vital OR %(checkable)s)")
+_STATUS = f"CASE WHEN %(status)s = 'unknown' THEN {_SAID_AGAIN} ELSE %(status)s END"
+_LEFT = _UNKNOWN.format(again="is_vital")
 _PROMPTED = """
 p AS (UPDATE prompts SET sent_at = clock_timestamp() FROM o WHERE outbox_id = o.id AND o.status IN ('sent', 'unknown'))
 """
@@ -243,14 +254,17 @@ WITH o AS (
 r AS (UPDATE prompts SET retired_at = clock_timestamp() FROM o WHERE prompts.id = ANY (%(retired)s::bigint[])),
 a AS (
   UPDATE addresses SET next_at = {_PACED.format(next_at="next_at")} FROM o
-  WHERE addresses.id = o.address_id AND %(interval)s > interval '0')
+  WHERE addresses.id = o.address_id AND %(interval)s > interval '0'),
+w AS (
+  UPDATE paces SET next_at = paces.next_at + %(more)s FROM o JOIN addresses b ON b.id = o.address_id
+  WHERE paces.channel = b.channel AND paces.account = b.account AND %(more)s > interval '0')
 SELECT conversation_id, status, is_vital FROM o
 """
 
 _EXPIRED = f"""
 WITH o AS (
-  UPDATE outbox SET status = {_UNKNOWN}, doubts = doubts + 1, error = 'lease_expired', leased_until = NULL,
-    due_at = clock_timestamp(), settled_at = {_SETTLED.format(status=_UNKNOWN)}
+  UPDATE outbox SET status = {_LEFT}, doubts = doubts + 1, error = 'lease_expired', leased_until = NULL,
+    due_at = clock_timestamp(), settled_at = {_SETTLED.format(status=_LEFT)}
   WHERE status = 'sending' AND leased_until < clock_timestamp() RETURNING id, conversation_id, status, is_vital),
 {_PROMPTED}
 SELECT conversation_id, status, is_vital FROM o
@@ -321,21 +335,29 @@ def _opened(vault: Vault, row: Any, home: Any) -> Owed:
         key.open_text("addresses.value", row.conversation_id, home.value),
         row.attempts,
         key.open("outbox.payload", row.conversation_id, row.payload),
+        row.doubts,
+        row.error,
+        home.unreachable == "opted_out",
+        home.heard_at,
         home.last_message,
         tuple(Shown(*shown) for shown in home.shown),
     )
 
 
-def settle(session: Session, owed: Owed, outcome: Outcome, rate: Rate = ANY_RATE) -> None:
-    """Write down how the hand-over ended; the address may be written to again at this rate.
+def settle(
+    session: Session, owed: Owed, outcome: Outcome, rate: Rate = ANY_RATE, account_rate: Rate = ANY_RATE
+) -> None:
+    """Write down how the hand-over ended; the address may be written to again at this rate, and the account talks at its own.
 
     Where something vital did not arrive for certain, staff are told: in the same transaction, if there is one.
     Without effect when the lease had run out meanwhile.
     """
-    _settle(session, owed.id, owed.attempts, outcome, rate)
+    _settle(session, owed.id, owed.attempts, outcome, rate, account_rate.interval * (outcome.weight - 1))
 
 
-def _settle(session: Session, outbox_id: int, attempts: int, outcome: Outcome, rate: Rate) -> None:
+def _settle(
+    session: Session, outbox_id: int, attempts: int, outcome: Outcome, rate: Rate, more: timedelta = timedelta(0)
+) -> None:
     settled = run(
         session,
         _SETTLE,
@@ -346,9 +368,11 @@ def _settle(session: Session, outbox_id: int, attempts: int, outcome: Outcome, r
         error=outcome.error,
         retry_in=AGAIN if outcome.status == "unknown" else outcome.retry_in,
         forgiven=outcome.forgiven,
+        checkable=outcome.checkable,
         retired=list(outcome.retired),
         interval=rate.interval,
         allowance=rate.allowance,
+        more=more,
     )
     _tell_staff(session, settled.fetchall())
 

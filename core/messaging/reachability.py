@@ -6,8 +6,12 @@ from core.compliance import audit
 from core.database import Session, run
 from core.messaging import handoffs
 
+OPTED_OUT = "opted_out"
+"""Why an address is unreachable whose owner wants no more messages there: only they can change that."""
+
 _LOST = """
-UPDATE addresses SET unreachable = %(why)s, unreachable_at = clock_timestamp() WHERE id = %(id)s AND unreachable IS NULL RETURNING id
+UPDATE addresses SET unreachable = %(why)s, unreachable_at = clock_timestamp()
+WHERE id = %(id)s AND unreachable IS DISTINCT FROM %(why)s AND unreachable IS DISTINCT FROM 'opted_out' RETURNING id
 """
 _FOUND = """
 UPDATE addresses SET unreachable = NULL, unreachable_at = NULL WHERE id = %(id)s AND unreachable IS NOT NULL RETURNING id
@@ -34,6 +38,13 @@ def lost(session: Session, address_id: int, why: str, actor: audit.Actor, now: d
     run(session, _HAND_ON, id=address_id)
     for conversation_id in {row.conversation_id for row in run(session, _GIVE_UP, id=address_id, why=why)}:
         handoffs.hand_over(session, conversation_id, "undelivered", now)
+
+
+def opt_out(session: Session, address_id: int, actor: audit.Actor) -> None:
+    """The person wants no more messages there: what waits is not said, there or elsewhere."""
+    if run(session, _LOST, id=address_id, why=OPTED_OUT).rowcount:
+        audit.record(session, actor, "address.lost", "addresses", address_id, why=OPTED_OUT)
+    run(session, _GIVE_UP, id=address_id, why=OPTED_OUT)
 
 
 def found(session: Session, address_id: int, actor: audit.Actor) -> None:

@@ -36,7 +36,14 @@ VALUES (%(address_id)s, %(patient_id)s, %(purpose)s, %(given)s, %(wording)s, %(i
 
 
 def record(
-    session: Session, address_id: int, patient_id: int | None, purpose: str, *, given: bool, wording: str, inbox_id: int
+    session: Session,
+    address_id: int,
+    patient_id: int | None,
+    purpose: str,
+    *,
+    given: bool,
+    wording: str,
+    inbox_id: int | None,
 ) -> None:
     """Write down that a person agreed (or no longer does) to `purpose`, e.g. `reminders`."""
     run(

@@ -358,6 +358,10 @@ def test_toll_free_numbers_have_a_character_less(twilio: FakeTwilio, client: Cli
     twilio.number(TOLL_FREE)
     assert send(client, body="x" * 305, from_=TOLL_FREE).num_segments == "3"
     assert send(client, body="x" * 305).num_segments == "2"
+    service = twilio.service(twilio.number(TOLL_FREE))
+    send(client, BEN, body="x" * 305, messaging_service_sid=service.sid)
+    twilio.clock.advance(10)  # type: ignore[attr-defined]
+    assert twilio.person(BEN).last.segments == 3
 
 
 def test_smart_encoding_saves_segments_if_asked(twilio: FakeTwilio, client: Client, amy: Person) -> None:
@@ -668,7 +672,8 @@ def test_a_list_is_shown_and_picked_from_within_the_window_only(
     amy.texts_on_whatsapp("hi")
     send(client, ON_WHATSAPP, None, content_sid=content.sid)
     twilio.settle()
-    assert (amy.sees, amy.last.descriptions) == (["When? [Tue 9:00] [Tue 9:30]"], ("Dr Lee", "Dr Lee"))
+    assert (amy.sees, amy.last.opens) == (["When? [Tue 9:00] [Tue 9:30]"], "Times")
+    assert amy.last.descriptions == ("Dr Lee", "Dr Lee")
     told = amy.picks((amy.last, "Tue 9:30"))
     assert (told["ListId"], told["ListTitle"], told["Body"]) == ("slot-1", "Tue 9:30", "Tue 9:30")
 

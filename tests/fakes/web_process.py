@@ -8,4 +8,4 @@ from webhooks.app import connect
 
 if __name__ == "__main__":
     visitor, message_id, text = sys.argv[1:]
-    connect(load_settings()).chat.take(visitor, message_id, Written(text), seen=0, patience=0)
+    connect(load_settings())[0].take(visitor, message_id, Written(text), seen=0, patience=0)

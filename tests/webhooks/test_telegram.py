@@ -31,6 +31,7 @@ from tests.fakes.telegram import updates
 from tests.fakes.telegram.updates import Json
 from tests.fakes.webchat import FakeWebChat
 from webhooks.app import create_app
+from webhooks.mail import Mail
 from webhooks.telegram import SECRET_HEADER, STRANGERS
 
 ACCOUNT, OTHER = "123456", "654321"
@@ -67,7 +68,7 @@ class Webhook:
     bell: SilentBell = field(default_factory=SilentBell)
 
     def __post_init__(self) -> None:
-        self.client = create_app(BOTS, FakeWebChat(), lambda: 1000.0, self.mailbox).test_client()
+        self.client = create_app(BOTS, FakeWebChat(), lambda: 1000.0, Mail(telegram=self.mailbox)).test_client()
 
     def post(
         self, update: Json | bytes, *, account: str = ACCOUNT, secret: str | None = SECRET, **options: Any
@@ -160,7 +161,7 @@ def test_the_secret_is_compared_in_constant_time_whoever_asks(
 
 def test_without_a_secret_there_is_no_webhook(drawer: Drawer) -> None:
     client = create_app(
-        Settings(telegram_bot_token=BOTS.telegram_bot_token), FakeWebChat(), mailbox=drawer
+        Settings(telegram_bot_token=BOTS.telegram_bot_token), FakeWebChat(), vendors=Mail(telegram=drawer)
     ).test_client()
     answer = client.post(f"/webhooks/telegram/{ACCOUNT}", json=HELLO, headers={SECRET_HEADER: ""})
     assert (answer.status_code, drawer.taken) == (404, [])

@@ -1,10 +1,18 @@
 """What becomes of a message that Twilio has taken: queue, network, handset, and what is told of it."""
 
+from tests.fakes.twilio import segments
 from tests.fakes.twilio.numbers import region
 from tests.fakes.twilio.refusals import BY_TWILIO_ITSELF
 from tests.fakes.twilio.state import DAY, Arrived, Handset, Message, Rendered, Sender, World
 
 VOICE_ONLY = frozenset({"landline", "fixedVoip"})
+
+
+def segments_for(sender: Sender | None, body: str) -> int:
+    """How many segments this sender would make of it."""
+    if sender is not None and sender.whatsapp:
+        return 1
+    return segments.count(body, toll_free=sender is not None and sender.kind == "toll-free")
 
 
 class Carrier:
@@ -43,6 +51,7 @@ class Carrier:
         if message.service.settings["sticky_sender"]:
             message.service.sticky[message.to] = chosen
         message.sender, message.from_ = chosen, chosen.address
+        message.segments = segments_for(chosen, message.body)
         self._become(message, "queued")
         if chosen.waits + message.cost / chosen.rate > self.world.longest_queue:
             self._end(message, 30001)

@@ -26,7 +26,8 @@ class Shown:
     sender: str
     segments: int
     labels: tuple[str, ...]  # of buttons
-    items: tuple[str, ...]  # of a list
+    opens: str  # the label that opens a list
+    items: tuple[str, ...]
     descriptions: tuple[str, ...]
     whatsapp: bool
     template: bool  # approved
@@ -50,6 +51,7 @@ def shown(arrived: Arrived) -> Shown:
         sender=arrived.sender,
         segments=message.segments if message else segments.count(rendered.text),
         labels=tuple(title for title, _ in rendered.buttons),
+        opens=rendered.opens,
         items=tuple(item for item, _, _ in rendered.items),
         descriptions=tuple(description for _, _, description in rendered.items),
         whatsapp=arrived.sender.startswith(PREFIX),

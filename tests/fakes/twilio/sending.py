@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from tests.fakes.twilio import magic, refusals, segments
-from tests.fakes.twilio.carrier import Carrier
+from tests.fakes.twilio.carrier import Carrier, segments_for
 from tests.fakes.twilio.contents import render
 from tests.fakes.twilio.numbers import E164, bare, is_possible, is_whatsapp, region
 from tests.fakes.twilio.refusals import Refusal, bad_request, invalid
@@ -133,7 +133,7 @@ def _made(world: World, request: Request, route: Route) -> Message:
         status=status,
         at=world.now,
         updated_at=world.now,
-        segments=_segments(route, body),
+        segments=segments_for(route.sender, body),
         media_urls=_media(request),
         service=service,
         sender=route.sender,
@@ -142,11 +142,6 @@ def _made(world: World, request: Request, route: Route) -> Message:
         send_at=send_at,
         rendered=rendered,
     )
-
-
-def _segments(route: Route, body: str) -> int:
-    toll_free = any(sender.kind == "toll-free" for sender in route.senders)
-    return 1 if is_whatsapp(route.to) else segments.count(body, toll_free=toll_free)
 
 
 def _body(request: Request) -> str:
