@@ -15,7 +15,6 @@ from channels.twilio import addresses, templates
 from channels.twilio.client import open_client
 from channels.twilio.kinds import LONG_CODE, TOLL_FREE, Kind, kind_of
 from channels.twilio.numbers import WHATSAPP_PREFIX
-from channels.twilio.numbers import WHATSAPP_PREFIX
 from core.config import Settings
 from core.scheduling.directory import Directory
 
@@ -139,9 +138,9 @@ def _of_twilio(error: TwilioException, settings: Settings) -> str:
         return "Twilio is asked too much at once: please try again in a minute."
     if status >= 500:
         return f"Twilio has trouble of its own ({status}): please try again in a minute."
-    words = getattr(error, "msg", None) or getattr(error, "title", "")
-    words = words.rpartition(" record: ")[2].replace(settings.twilio_auth_token, "…").splitlines()
-    return f"Twilio said: {code}, {''.join(words[:1])[:LONGEST].rstrip('.')}."
+    words = str(getattr(error, "msg", "") or getattr(error, "title", ""))
+    first = words.rpartition(" record: ")[2].replace(settings.twilio_auth_token, "…").partition("\n")[0]
+    return f"Twilio said: {code}, {first[:LONGEST].rstrip('.')}."
 
 
 # --- what is set, and said -------------------------------------------------------------------------------------------
@@ -180,7 +179,8 @@ def _set_right(
     desk: _Desk, found: Mapping[str, Any], wanted: list[_Address], facts: list[_Fact], change: Change
 ) -> Lines:
     """Change what differs, and nothing else, if anything is to be changed; say how it was and how it is."""
-    differs = {each.name: each.wanted for each in (*wanted, *facts) if (found.get(each.name) or "") != each.wanted}
+    ours = {each.name: each.wanted for each in wanted} | {each.name: each.wanted for each in facts}
+    differs = {name: value for name, value in ours.items() if (found.get(name) or "") != value}
     if differs and desk.sets:
         change(differs)
     yield from (f"  {_told(each, found.get(each.name) or '', sets=desk.sets)}" for each in wanted)
@@ -389,7 +389,13 @@ def _approval(wanted: dict[str, Any], found: list[Any]) -> str:
     best = max(found, key=lambda each: (_status(each) == "approved", each.date_created))
     reason = (best.approval_requests or {}).get("rejection_reason")
     said = f"{_status(best)} ({reason})" if reason else _status(best)
-    return said if best.types == wanted["types"] else f"{said}, with other words than this clinic's now"
+    return said if _shown(best.types) == _shown(wanted["types"]) else f"{said}, with other words than here"
+
+
+def _shown(types: dict[str, Any]) -> tuple[str, list[tuple[str, str]]]:
+    """What people see and tap; Twilio adds properties of its own."""
+    content = types.get("twilio/quick-reply") or {}
+    return content.get("body", ""), [(each["title"], each["id"]) for each in content.get("actions", ())]
 
 
 def _status(content: Any) -> str:
