@@ -89,7 +89,11 @@ def content(kind: Kind, language: str, directory: Directory) -> dict[str, Any]:
             "twilio/quick-reply": {
                 "body": texts.say(Say(template.key, holes), language, directory),
                 "actions": [
-                    {"title": texts.say(Say(label), language, directory), "id": f"{token}.{number}"}
+                    {
+                        "type": "QUICK_REPLY",
+                        "title": texts.say(Say(label), language, directory),
+                        "id": f"{token}.{number}",
+                    }
                     for number, label in enumerate(template.buttons, 1)
                 ],
             }

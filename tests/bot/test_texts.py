@@ -32,10 +32,9 @@ ROOT = Path(__file__).parents[2]
 SPEAKERS = [
     *(ROOT / "bot").rglob("*.py"),
     ROOT / "frontdesk" / "worker.py",
-    ROOT / "frontdesk" / "telegram.py",
     ROOT / "frontdesk" / "twilio.py",
-    ROOT / "channels" / "rendering.py",
-    ROOT / "channels" / "twilio" / "templates.py",
+    ROOT / "frontdesk" / "telegram.py",
+    *(ROOT / "channels").rglob("*.py"),
 ]  # files that say something to patients
 LANGUAGES = texts.languages()
 
