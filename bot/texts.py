@@ -58,6 +58,11 @@ def say_all(says: Iterable[Say], language: str, directory: Directory) -> str:
     return "\n\n".join(say(said, language, directory) for said in says)
 
 
+def word(value: Value, language: str, directory: Directory) -> str:
+    """Word a value by itself, as sentences have it."""
+    return _Sentence(language, directory).format_field(value, "")
+
+
 class _Sentence(Formatter):
     """Fills placeholders: `{when}`, `{when:short}`; what is not among the values is a fact of the clinic."""
 

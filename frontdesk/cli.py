@@ -231,6 +231,40 @@ def _telegram(options: argparse.Namespace, settings: Settings) -> int:
     return {"status": telegram.status, "disconnect": telegram.disconnect}[options.action](settings)
 
 
+def _twilio_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "action",
+        choices=["connect", "status"],
+        help="connect: set where Twilio brings messages and receipts; status: how it stands, and nothing is changed",
+    )
+
+
+def _twilio(options: argparse.Namespace, settings: Settings) -> int:
+    from frontdesk import twilio
+
+    if not settings.twilio_account_sid:
+        raise CannotRun(
+            "There is no account: set TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN to what Twilio's console shows."
+        )
+    work = {"connect": twilio.connect, "status": twilio.status}[options.action]
+    return work(settings, _clinic(settings))
+
+
+def _whatsapp_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "action",
+        choices=["templates"],
+        help="print the templates that Meta must approve, as Twilio's Content API takes them",
+    )
+    parser.add_argument("--language", metavar="CODE", help="of this language alone, such as en")
+
+
+def _whatsapp(options: argparse.Namespace, settings: Settings) -> None:
+    from frontdesk import whatsapp
+
+    whatsapp.print_templates(_clinic(settings), options.language)
+
+
 def _clinic(settings: Settings) -> "Directory":
     from core.database import transaction
     from core.scheduling import directory
@@ -320,6 +354,8 @@ COMMANDS = {
     "sender": Command("deliver the outbox", _no_arguments, _process("sender")),
     "poller": Command("ask Telegram for messages, without a public address", _no_arguments, _process("poller")),
     "telegram": Command("tell Telegram where this clinic is, and hear what it says", _telegram_arguments, _telegram),
+    "twilio": Command("tell Twilio where this clinic is, and hear what it knows", _twilio_arguments, _twilio),
+    "whatsapp": Command("print what WhatsApp must approve first", _whatsapp_arguments, _whatsapp),
     "migrate": Command("bring the database to this version's schema", _no_arguments, _migrate),
     "setup": Command("make a clinic of your own, by questions or from spreadsheets", _setup_arguments, _setup),
     "export": Command("write the clinic as the spreadsheets that setup takes in", _export_arguments, _export),

@@ -32,6 +32,7 @@ ROOT = Path(__file__).parents[2]
 SPEAKERS = [
     *(ROOT / "bot").rglob("*.py"),
     ROOT / "frontdesk" / "worker.py",
+    ROOT / "frontdesk" / "twilio.py",
     ROOT / "frontdesk" / "telegram.py",
     *(ROOT / "channels").rglob("*.py"),
 ]  # files that say something to patients
