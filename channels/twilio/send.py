@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from itertools import takewhile
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -19,6 +20,7 @@ from channels.twilio.client import at, open_client
 from channels.twilio.gsm import segments
 from core import logs
 from core.config import Settings
+from core.messaging.fates import FAILED
 from core.messaging.outbox import Outcome, Owed, Rate
 from core.scheduling.directory import Directory
 
@@ -57,11 +59,9 @@ class Sms:
         """Hand over one message, in the fewest segments that hold it. Raises DeliveryFailed."""
         countries = self._settings.twilio_countries or (directory.organization.region,)
         require_mobile(owed.address, countries)
-        *before, last = parts(with_numbers(payload, directory).text, LONGEST)
-        for text in before:
-            self._say(owed, text)
-        sid = self._said_before(owed, last) or self._say(owed, last)
-        return Outcome("sent", vendor_id=sid, weight=sum(map(segments, [*before, last])))
+        texts = parts(with_numbers(payload, directory).text, LONGEST)
+        *_, sid = [said_before(self._client, owed, text) or self._say(owed, text) for text in texts]
+        return Outcome("sent", vendor_id=sid, weight=sum(map(segments, texts)))
 
     def fetch(self, _account: str, reference: str, most: int) -> bytes:
         """A file that came with a message. Raises DeliveryFailed."""
@@ -83,15 +83,19 @@ class Sms:
         )
         return str(message.sid)
 
-    def _said_before(self, owed: Owed, text: str) -> str | None:
-        """Twilio's id of this message, where an earlier try of which nobody knew has arrived there: creating one is not idempotent."""
-        if not owed.doubts:
-            return None
-        since = datetime.now(UTC) - LOOK_BACK
-        sent = attempt(
-            lambda: self._client.messages.list(to=owed.address, from_=owed.account, date_sent_after=since, limit=20)
-        )
-        return next((message.sid for message in sent if message.body == text), None)
+
+def said_before(client: Client, owed: Owed, text: str, prefix: str = "") -> str | None:
+    """Twilio's id of this message, where an earlier try of which nobody knew has arrived there: creating one is not idempotent.
+
+    The same words in an answer before that are another message. What still waits in a queue has no date of sending to be found by.
+    """
+    if not owed.doubts:
+        return None
+    to, from_ = f"{prefix}{owed.address}", f"{prefix}{owed.account}"
+    listed = ask(lambda: client.messages.list(to=to, from_=from_, limit=20))  # the newest first
+    since = datetime.now(UTC) - LOOK_BACK
+    tried = takewhile(lambda each: each.sid != owed.last_message and each.date_created >= since, listed)
+    return next((each.sid for each in tried if each.body == text and each.status not in FAILED), None)
 
 
 def status_address(settings: Settings, owed: Owed) -> str:
@@ -134,6 +138,14 @@ def attempt(call: Callable[[], T]) -> T:
         raise Unknown("no_answer", checkable=True) from error
     except (requests.exceptions.RequestException, TwilioException, ValueError) as error:
         raise Unknown("no_answer", checkable=True) from error
+
+
+def ask(call: Callable[[], T]) -> T:
+    """The same of a call that says nothing to anybody: whatever became of it, it may be made again."""
+    try:
+        return attempt(call)
+    except Unknown as error:
+        raise Temporary(error.code, SOON, forgiven=True) from error
 
 
 def _never_left(error: requests.exceptions.ConnectionError) -> bool:
