@@ -78,9 +78,9 @@ class Desk:
         self.sql("UPDATE addresses SET next_at = '-infinity'")
         self.sql("DELETE FROM paces")
 
-    def sql(self, statement: str) -> list[tuple[object, ...]]:
+    def sql(self, statement: str, **values: object) -> list[tuple[object, ...]]:
         with transaction(self.clinic.engine) as session:
-            cursor = session.exec_driver_sql(statement)
+            cursor = session.exec_driver_sql(statement, values or None)
             return [tuple(row) for row in cursor] if cursor.returns_rows else []
 
 
