@@ -9,32 +9,27 @@ import pytest
 
 from bot.messages import Choice, OtherDay, Payload, Reply, Say, Value
 from channels.rendering import parts, with_numbers
-from channels.twilio.gsm import LONGEST, encoding
+from channels.twilio.gsm import LONGEST, encoding, segments
+from channels.twilio.send import introduction
+from channels.twilio.words import words
 from core.scheduling.directory import Directory
 from tests.bot import test_texts as texts
 from tests.channels.telegram.test_fit import LONG
 from tests.test_transcripts import said_by_sms
 
-# Whole messages that Twilio takes for itself: https://help.twilio.com/hc/en-us/articles/223134027
-TAKEN = frozenset(
-    [
-        "stop",
-        "stopall",
-        "unsubscribe",
-        "cancel",
-        "end",
-        "quit",
-        "revoke",
-        "optout",
-        "start",
-        "yes",
-        "unstop",
-        "help",
-        "info",
-    ]
-)
+TAKEN = frozenset(word.lower() for word in words().senses)  # whole messages that Twilio takes for itself
+DEMANDED = "sms.first"  # the carriers want the first text to a number to say how to stop
 PIECES = ("format.", "word.", "part.", "mode.")
-NEVER_BY_SMS = (*PIECES, "command.", "telegram.", "choice.back", "choice.share_number", "in_group")
+NEVER_BY_SMS = (
+    *PIECES,
+    DEMANDED,
+    "whatsapp.",
+    "command.",
+    "telegram.",
+    "choice.back",
+    "choice.share_number",
+    "in_group",
+)
 
 KINDS: Mapping[str, Literal["more", "change", "person"]] = {
     "choice.more_times": "more",
@@ -110,3 +105,13 @@ def test_every_sms_fits_whole_messages_with_the_longest_names(language: str) -> 
 
 def test_no_sms_of_the_transcripts_does() -> None:
     assert [text for text in said_by_sms() if invited(text)] == []
+
+
+@pytest.mark.parametrize("language", texts.LANGUAGES)
+def test_the_first_text_to_a_number_says_who_writes_and_how_to_stop_in_what_is_left_of_its_segment(
+    language: str,
+) -> None:
+    said = introduction(language, texts.CLINIC)
+    assert "Harborview Clinic" in said
+    assert "STOP" in said
+    assert segments(said) == 1
