@@ -149,7 +149,6 @@ class Settings:
     twilio_messaging_service_sid: str = ""
     twilio_webhook_key: str = field(default="", repr=False)
     twilio_countries: tuple[str, ...] = ()
-    twilio_daily_segments: int = 5_000
     twilio_reconcile: bool = True
     twilio_api_url: str = ""
 
@@ -203,7 +202,6 @@ _FROM_TEXT: dict[str, Callable[[str], Any]] = {
     "twilio_number": parse_numbers,
     "twilio_whatsapp_number": parse_numbers,
     "twilio_countries": parse_countries,
-    "twilio_daily_segments": int,
     "twilio_reconcile": lambda text: text == "True",
 }
 

@@ -22,6 +22,7 @@ from telegram.error import RetryAfter, TelegramError
 from telegram.request import HTTPXRequest
 
 from bot.messages import Payload, Receipt
+from channels import Keep
 from channels.errors import Permanent, Unknown
 from channels.rendering import Button, Rendered, with_buttons
 from channels.telegram import faults
@@ -79,6 +80,10 @@ class Telegram:
     def fetch(self, account: str, reference: str, most: int) -> bytes:
         """A file of at most so many bytes that somebody sent to this bot. Raises DeliveryFailed."""
         return self._done(_fetch(self._bot(account), reference, most), FILE_DEADLINE)
+
+    def missed(self) -> tuple[Keep, ...]:
+        """Nothing: Telegram tries again for a day by itself."""
+        return ()
 
     def close(self) -> None:
         """Let go of all connections."""
