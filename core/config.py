@@ -91,9 +91,9 @@ def parse_webhook_secret(text: str) -> str:
 
 
 def parse_numbers(text: str) -> tuple[str, ...]:
-    """Telephone numbers in international form, separated by commas or spaces, each once."""
+    """Telephone numbers in international form, or short codes, separated by commas or spaces, each once."""
     numbers = tuple(dict.fromkeys(text.replace(",", " ").split()))
-    if not all(re.fullmatch(r"\+[1-9][0-9]{5,14}", number) for number in numbers):
+    if not all(re.fullmatch(r"\+[1-9][0-9]{5,14}|[1-9][0-9]{4,5}", number) for number in numbers):
         raise ValueError("not in international form")
     return numbers
 

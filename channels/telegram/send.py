@@ -24,9 +24,9 @@ from telegram.request import HTTPXRequest
 from bot.messages import Payload, Receipt
 from channels import Keep
 from channels.errors import Permanent, Unknown
-from channels.rendering import Button, Rendered, with_buttons
+from channels.rendering import Button, Rendered, parts, with_buttons
 from channels.telegram import faults
-from channels.telegram.layout import LONGEST_NOTE, label, parts, rows
+from channels.telegram.layout import LONGEST_NOTE, LONGEST_TEXT, label, rows
 from core import logs
 from core.config import Settings
 from core.messaging.outbox import Outcome, Owed, Rate
@@ -187,7 +187,7 @@ class _Delivery:
         (message,) = self._tapped()
         try:
             await self._bot.edit_message_text(
-                parts(self._rendered.text)[0],
+                parts(self._rendered.text, LONGEST_TEXT)[0],
                 self._chat,
                 int(message),
                 reply_markup=_inline(self._rendered.buttons),
@@ -203,7 +203,7 @@ class _Delivery:
 
     async def _say(self) -> str:
         """Whatever is too long goes in several messages, the buttons below the last."""
-        *before, last = parts(self._rendered.text)
+        *before, last = parts(self._rendered.text, LONGEST_TEXT)
         for text in before:
             await self._bot.send_message(self._chat, text, link_preview_options=_NO_PREVIEW)
         try:

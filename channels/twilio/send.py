@@ -6,23 +6,22 @@ from datetime import UTC, datetime, timedelta
 import phonenumbers
 from twilio.rest import Client
 
-from bot.messages import Payload
+from bot.messages import Payload, Say
+from bot.texts import say
 from channels import Keep
 from channels.errors import Unreachable
-from channels.rendering import with_numbers
-from channels.telegram.layout import parts
+from channels.rendering import parts, with_numbers
 from channels.twilio import SMS
 from channels.twilio.addresses import fate_of
 from channels.twilio.calls import attempt, fetch
 from channels.twilio.client import open_client
-from channels.twilio.gsm import segments
+from channels.twilio.gsm import LONGEST, as_gsm, segments
 from channels.twilio.kinds import kind_of
 from channels.twilio.reconcile import missed
 from core.config import Settings
 from core.messaging.outbox import Outcome, Owed, Rate
 from core.scheduling.directory import Directory
 
-LONGEST = 1600  # characters of a message: https://www.twilio.com/docs/messaging/api/message-resource#body
 USEFUL_FOR = timedelta(hours=1)  # an answer that comes later than that answers nothing
 LOOK_BACK = timedelta(minutes=10)  # in which a message may stand that nobody knows to have been taken
 
@@ -49,7 +48,10 @@ class Sms:
         """Hand over one message, in the fewest segments that hold it. Raises DeliveryFailed."""
         countries = self._settings.twilio_countries or (directory.organization.region,)
         require_mobile(owed.address, countries)
-        *before, last = parts(with_numbers(payload, directory).text, LONGEST)
+        text = with_numbers(payload, directory).text
+        if owed.last_message is None:
+            text = f"{text}\n\n{introduction(payload.language, directory)}"
+        *before, last = parts(text, LONGEST)
         for text in before:
             self._say(owed, text)
         sid = self._said_before(owed, last) or self._say(owed, last)
@@ -84,10 +86,19 @@ class Sms:
         if not owed.doubts:
             return None
         since = datetime.now(UTC) - LOOK_BACK
-        sent = attempt(
-            lambda: self._client.messages.list(to=owed.address, from_=owed.account, date_sent_after=since, limit=20)
-        )
-        return next((message.sid for message in sent if message.body == text), None)
+        # What is still in Twilio's queue was sent at no time, so that a filter by time would miss it.
+        known = attempt(lambda: self._client.messages.list(to=owed.address, from_=owed.account, limit=20))
+        return next((each.sid for each in known if each.body == text and each.date_created >= since), None)
+
+
+def introduction(language: str, directory: Directory) -> str:
+    """What the first text to a number ends with, as the carriers demand: who writes, how to stop, where the privacy page is.
+
+    https://www.twilio.com/docs/messaging/compliance/a2p-10dlc
+    """
+    pages = " ".join(dict.fromkeys(place.privacy_url for place in directory.locations if place.privacy_url))
+    said = Say("sms.first_with_privacy", {"pages": pages}) if pages else Say("sms.first")
+    return as_gsm(say(said, language, directory))
 
 
 def require_mobile(number: str, countries: tuple[str, ...]) -> None:

@@ -13,7 +13,7 @@ from bot.messages import Payload, Say
 from bot.texts import say
 from channels import Keep
 from channels.errors import Elsewhere
-from channels.telegram.layout import parts
+from channels.rendering import parts
 from channels.twilio import SMS, WHATSAPP, contents
 from channels.twilio.addresses import fate_of
 from channels.twilio.calls import attempt, fetch

@@ -7,8 +7,9 @@ import pytest
 from channels.delivery import MOST_ATTEMPTS
 from channels.errors import Unreachable
 from channels.twilio import SMS
+from channels.twilio.gsm import LONGEST
 from channels.twilio.kinds import LONG_CODE
-from channels.twilio.send import LONGEST, require_mobile
+from channels.twilio.send import require_mobile
 from core.config import Settings
 from core.database import transaction
 from tests.channels.twilio.conftest import Chat, Desk, settings_for
