@@ -16,7 +16,7 @@ help:
 	@echo "make campaign                   200 kills while patients chat, then everything is checked (SEED=7 for another course)"
 	@echo "make stress                     200 chats x 20 messages through four workers and four senders"
 	@echo "make zones                      free times in every zone there is, at every change of clocks until 2030"
-	@echo "make docs                       write docs/schema.md, docs/dialog.md and docs/setup.md anew from the code"
+	@echo "make docs                       write docs/schema.md, dialog.md, setup.md and sms.md anew from the code"
 	@echo "make format | lint | lock | clean"
 
 run: $(STAMPS)/run

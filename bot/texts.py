@@ -43,14 +43,23 @@ def languages() -> list[str]:
     return sorted(path.parent.name for path in LOCALES.glob("*/frontdesk.po"))
 
 
-def say(said: Say, language: str, directory: Directory) -> str:
-    """Word one sentence. Raises KeyError for a key without words or a placeholder without a value: a bug, found by a test."""
-    words = catalog(language)
+def say(said: Say, language: str, directory: Directory, variant: str = "") -> str:
+    """Word one sentence; where the catalog has a wording of its own for the `variant`, `key.variant`, by that one.
+
+    Raises KeyError for a key without words or a placeholder without a value: a bug, found by a test.
+    """
     count = said.values.get("count")
-    pattern = words.ngettext(said.key, said.key, count) if isinstance(count, int) else words.gettext(said.key)
-    if pattern == said.key:
-        raise KeyError(said.key)
-    return _Sentence(language, directory).vformat(pattern, (), said.values)
+    pattern = _pattern(said.key, language, variant, count if isinstance(count, int) else None)
+    return _Sentence(language, directory, variant).vformat(pattern, (), said.values)
+
+
+def _pattern(key: str, language: str, variant: str, count: int | None = None) -> str:
+    words = catalog(language)
+    for name in (f"{key}.{variant}", key):
+        pattern = words.gettext(name) if count is None else words.ngettext(name, name, count)
+        if pattern != name:
+            return pattern
+    raise KeyError(key)
 
 
 def say_all(says: Iterable[Say], language: str, directory: Directory) -> str:
@@ -66,9 +75,10 @@ def word(value: Value, language: str, directory: Directory) -> str:
 class _Sentence(Formatter):
     """Fills placeholders: `{when}`, `{when:short}`; what is not among the values is a fact of the clinic."""
 
-    def __init__(self, language: str, directory: Directory) -> None:
+    def __init__(self, language: str, directory: Directory, variant: str = "") -> None:
         self.language = language
         self.directory = directory
+        self.variant = variant
         self.locale = _locale(language, directory.organization.region)
 
     def get_field(self, field_name: str, _args: Any, kwargs: Any) -> tuple[Any, str]:
@@ -91,9 +101,9 @@ class _Sentence(Formatter):
             case Span(minutes):
                 return self.span(minutes)
             case Say():
-                return say(value, self.language, self.directory)
+                return say(value, self.language, self.directory, self.variant)
             case Parts(says):
-                return "".join(say(part, self.language, self.directory) for part in says)
+                return "".join(say(part, self.language, self.directory, self.variant) for part in says)
             case Wish(when):
                 return self.wish(when, format_spec)
             case _:
@@ -121,8 +131,8 @@ class _Sentence(Formatter):
             return self.day(moment.local.date())
         if style == "time":
             return self.time(moment.local)
-        pattern = catalog(self.language).gettext("format.moment_short" if style == "short" else "format.moment")
-        worded = pattern.format(day=self.day(moment.local.date(), style), time=self.time(moment.local))
+        key = "format.moment_short" if style == "short" else "format.moment"
+        worded = self._word(key, day=self.day(moment.local.date(), style), time=self.time(moment.local))
         return worded if moment.zone is None else f"{worded} ({moment.zone})"
 
     def wish(self, when: When, style: str = "") -> str:
@@ -156,7 +166,7 @@ class _Sentence(Formatter):
         return self._word("format.on", day=day) if style == "on" else day
 
     def _word(self, key: str, **values: str) -> str:
-        return catalog(self.language).gettext(key).format(**values)
+        return _pattern(key, self.language, self.variant).format(**values)
 
     def hours(self) -> str:
         """The opening hours of every location, a line for each stretch of days that are alike."""
@@ -206,6 +216,10 @@ class _Sentence(Formatter):
             sorted({place.emergency_number for place in self.directory.locations}), "or", locale=self.locale
         )
 
+    def person(self) -> str:
+        """What one writes to ask for a person."""
+        return self._word("word.person")
+
 
 _UNITS = {"duration-day": 24 * 60, "duration-hour": 60, "duration-minute": 1}
 
@@ -216,6 +230,7 @@ _CLINIC = {
     "addresses": _Sentence.addresses,
     "prices": _Sentence.prices,
     "emergency_number": _Sentence.emergency_numbers,
+    "person": _Sentence.person,
 }
 """What every sentence may name without being given it."""
 

@@ -3,7 +3,7 @@
 `CHANNELS` is the plugin system. A channel without `open` has a reader that fetches for itself.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -13,8 +13,13 @@ from channels.rendering import BUTTONS, NUMBERS
 from channels.telegram import decode as telegram_decode
 from channels.twilio import decode as twilio_decode
 from core.config import Settings
+from core.crypto import Vault
+from core.database import Session
 from core.messaging.outbox import Outcome, Owed, Rate
 from core.scheduling.directory import Directory
+
+Keep = Callable[[Session, Vault], bool]
+"""Stores one message; false where it is there already."""
 
 
 class Speaker(Protocol):
@@ -30,6 +35,9 @@ class Speaker(Protocol):
 
     def fetch(self, account: str, reference: str, most: int) -> bytes:
         """A file that somebody sent, of at most so many bytes."""
+
+    def missed(self) -> Iterable[Keep]:
+        """What people wrote and its vendor never brought, as far as it can be asked; each is kept unless it is known."""
 
     def close(self) -> None:
         """Let go of it."""

@@ -91,9 +91,9 @@ def parse_webhook_secret(text: str) -> str:
 
 
 def parse_numbers(text: str) -> tuple[str, ...]:
-    """Telephone numbers in international form, separated by commas or spaces, each once."""
+    """Telephone numbers in international form, or short codes, separated by commas or spaces, each once."""
     numbers = tuple(dict.fromkeys(text.replace(",", " ").split()))
-    if not all(re.fullmatch(r"\+[1-9][0-9]{5,14}", number) for number in numbers):
+    if not all(re.fullmatch(r"\+[1-9][0-9]{5,14}|[1-9][0-9]{4,5}", number) for number in numbers):
         raise ValueError("not in international form")
     return numbers
 
@@ -149,7 +149,6 @@ class Settings:
     twilio_messaging_service_sid: str = ""
     twilio_webhook_key: str = field(default="", repr=False)
     twilio_countries: tuple[str, ...] = ()
-    twilio_daily_segments: int = 5_000
     twilio_reconcile: bool = True
     twilio_api_url: str = ""
 
@@ -203,7 +202,6 @@ _FROM_TEXT: dict[str, Callable[[str], Any]] = {
     "twilio_number": parse_numbers,
     "twilio_whatsapp_number": parse_numbers,
     "twilio_countries": parse_countries,
-    "twilio_daily_segments": int,
     "twilio_reconcile": lambda text: text == "True",
 }
 

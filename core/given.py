@@ -131,9 +131,6 @@ class _Given(_Sources):
     twilio_messaging_service_sid: ServiceSid = Settings.twilio_messaging_service_sid
     twilio_webhook_key: Secret = Settings.twilio_webhook_key
     twilio_countries: Countries = Settings.twilio_countries
-    twilio_daily_segments: Annotated[int, Field(ge=0), _must_be("a number of segments")] = (
-        Settings.twilio_daily_segments
-    )
     twilio_reconcile: Annotated[bool, _must_be("true or false")] = Settings.twilio_reconcile
     twilio_api_url: Origin = Settings.twilio_api_url
 

@@ -9,11 +9,13 @@ import time
 from collections.abc import Mapping
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 from sqlalchemy import Engine
 
 from channels import CHANNELS, Speaker
 from channels.delivery import deliver_next, fetch_next
+from channels.errors import DeliveryFailed
 from core import logs
 from core.config import Settings
 from core.crypto import Vault
@@ -24,6 +26,7 @@ from core.scheduling.directory import Cached, Directory
 from frontdesk.processes import stopped_by_signal
 
 THREADS = 4  # messages of one process that are on their way at once: a vendor takes its time over each
+RECONCILING, RECONCILE_EVERY = "reconciling", timedelta(minutes=10)
 BRIEFLY = 0.01  # seconds, for what may go in an instant
 
 _log = logs.get(__name__)
@@ -62,6 +65,7 @@ class Sender:
     directory: Cached = field(default_factory=Cached)
     clinic: Directory = field(default_factory=Directory)
     _fresh_until: float = 0.0
+    _ask_at: float = 0.0
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def work(self) -> None:
@@ -100,6 +104,23 @@ class Sender:
             pass
         with transaction(self.engine) as session:
             outbox.expire_leases(session)
+        if time.monotonic() >= self._ask_at:
+            self._ask_at = time.monotonic() + RECONCILE_EVERY.total_seconds() / 10
+            for channel, speaker in self.speakers.items():
+                self._reconcile(channel, speaker)
+
+    def _reconcile(self, channel: str, speaker: Speaker) -> None:
+        """Now and then, in one of all senders: take in what its vendor has and never brought."""
+        with at_once(self.engine) as session:
+            if not outbox.its_turn(session, channel, RECONCILING, RECONCILE_EVERY):
+                return
+        try:
+            for keep in speaker.missed():
+                with transaction(self.engine) as session:
+                    if keep(session, self.vault):
+                        _log.warning("was_missed", channel=channel)
+        except DeliveryFailed as error:
+            _log.warning("not_reconciled", channel=channel, code=error.code)
 
     def _refreshed(self) -> bool:
         """Whether it was time to read the clinic anew. Nobody says a word before it has been read once."""

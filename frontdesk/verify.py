@@ -152,12 +152,14 @@ SELECT id, flaw FROM (
 WHERE flaw IS NOT NULL
 """
 
-# In the order in which they were owed: nothing goes out before what came before it, and one at a time.
+# In the order in which they were owed: nothing goes out before what came before it, and one at a time. What has a fate may have failed
+# after it was sent, and have gone once more, behind others.
 _OUT_OF_ORDER = """
 WITH queue AS (
   SELECT id, status, channel, settled_at,
-    min(seq) FILTER (WHERE status = 'due') OVER (PARTITION BY address_id) AS first_due, seq,
-    max(settled_at) OVER (PARTITION BY address_id ORDER BY seq, id ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before,
+    min(seq) FILTER (WHERE status = 'due' AND fate IS NULL) OVER (PARTITION BY address_id) AS first_due, seq,
+    max(settled_at) FILTER (WHERE fate IS NULL)
+      OVER (PARTITION BY address_id ORDER BY seq, id ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before,
     count(*) FILTER (WHERE status = 'sending') OVER (PARTITION BY address_id) AS in_flight,
     count(*) OVER (PARTITION BY conversation_id, seq) AS same_place
   FROM outbox)
@@ -197,7 +199,7 @@ def every_reply_is_accounted_for(evidence: Evidence) -> Finding:
 
 
 _SENDABLE = """
-SELECT id, address_id, status, doubts FROM outbox WHERE channel <> ALL (%(read)s) ORDER BY address_id, seq, id
+SELECT id, address_id, status, doubts, fate FROM outbox WHERE channel <> ALL (%(read)s) ORDER BY address_id, seq, id
 """
 
 
@@ -207,11 +209,12 @@ def _against_ledger(owed: list[Any], ledger: list[Sent]) -> Iterator[tuple[int, 
     place = {sent.outbox_id: number for number, sent in reversed([*enumerate(ledger)])}  # where it stands first
     yield from ((id, "was sent, and is not owed") for id in taken.keys() - {row.id for row in owed})
     for row in owed:
+        again = row.doubts + (row.fate is not None)  # what failed after it was sent may have gone once more
         if row.status == "sent" and not taken[row.id]:
             yield row.id, "counts as sent, and the vendor never had it"
-        if row.status in ("due", "failed") and taken[row.id] > row.doubts:
+        if row.status in ("due", "failed") and taken[row.id] > again:
             yield row.id, f"was sent, and counts as {row.status}"
-        if taken[row.id] > max(1, row.doubts + (row.status == "sent")):
+        if taken[row.id] > max(1, again + (row.status == "sent")):
             yield row.id, f"was sent {taken[row.id]} times"
     for _, of_address in groupby(owed, lambda row: row.address_id):
         for earlier, later in pairwise(row.id for row in of_address if row.id in place):

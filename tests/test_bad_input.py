@@ -7,6 +7,7 @@ import pytest
 
 from channels import reading, terminal
 from channels.reading import Written
+from channels.twilio.gsm import as_gsm
 from core.compliance.audit import SETUP
 from core.database import run, transaction
 from core.messaging.inbox import Sender
@@ -104,7 +105,7 @@ def test_a_name_is_kept_and_shown_as_it_is(clinic: DemoClinic, written: str, kep
     for text in ("eye exam tomorrow", "1", written):
         clinic.say("sms", "+12075559999", text)
     booked = texts(clinic.say("sms", "+12075559999", "12 May 1980"))
-    assert booked.startswith(f"Booked for {Patient(0, kept).first_name}: Eye exam".replace("\u2019", "'"))
+    assert booked.startswith(as_gsm(f"Booked for {Patient(0, kept).first_name} at Harborview Clinic: Eye exam"))
     assert patients_at(clinic, "+12075559999") == [kept]
     assert_nothing_was_lost(clinic)
 

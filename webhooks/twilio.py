@@ -17,6 +17,7 @@ from core.config import Settings
 from webhooks.limits import Limits, Rate, household, too_many
 from webhooks.mail import Mail
 
+FORM = "application/x-www-form-urlencoded"
 STRANGERS = Rate(60, 60)  # requests of one household that are not signed as Twilio's
 
 Answer = tuple[str, int]
@@ -79,7 +80,9 @@ def _genuine(account: str) -> Fields:
     # From the settings, as proxies change what a request says of its own address.
     query = f"?{request.query_string.decode('latin-1')}" if request.query_string else ""
     url = f"{hook.public_url}{request.path}{query}"
-    if account != hook.account or not signature.is_twilios(url, fields, *given, hook.secrets):
+    # Of other bodies not all, or nothing, would be among the fields, and so not be signed.
+    is_form = request.mimetype == FORM
+    if account != hook.account or not is_form or not signature.is_twilios(url, fields, *given, hook.secrets):
         _refuse_stranger(hook)
     return fields
 

@@ -6,7 +6,7 @@ from msgspec.structs import replace
 
 from bot.events import Facts, Said
 from bot.flows import filling
-from bot.flows.wording import moment
+from bot.flows.wording import PERSON, moment
 from bot.messages import (
     Action,
     CallPerson,
@@ -41,10 +41,10 @@ def still_open(state: State, choices: tuple[Choice, ...]) -> tuple[Choice, ...]:
 
 
 def meant(said: Said, facts: Facts) -> list[Choice]:
-    """The choices that these words could mean: by number, by place, by name, or by a plain yes."""
+    """The choices that these words could mean: by number, by place, by name, or by a plain yes. A person is 0 at any time."""
     meaning = said.meaning
     if meaning.number is not None:
-        by_number = [choice for digit, choice in by_digit(said.choices).items() if digit == meaning.number]
+        by_number = [choice for digit, choice in by_digit((*said.choices, PERSON)).items() if digit == meaning.number]
         return by_number or [choice for choice in said.choices if _is_at_hour(choice.action, meaning.number, facts)]
     options = [choice for choice in said.choices if choice.kind == "option"]
     named = [choice for choice in options if _names(choice.action, meaning, facts)]

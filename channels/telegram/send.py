@@ -22,10 +22,11 @@ from telegram.error import RetryAfter, TelegramError
 from telegram.request import HTTPXRequest
 
 from bot.messages import Payload, Receipt
+from channels import Keep
 from channels.errors import Permanent, Unknown
-from channels.rendering import Button, Rendered, with_buttons
+from channels.rendering import Button, Rendered, parts, with_buttons
 from channels.telegram import faults
-from channels.telegram.layout import LONGEST_NOTE, label, parts, rows
+from channels.telegram.layout import LONGEST_NOTE, LONGEST_TEXT, label, rows
 from core import logs
 from core.config import Settings
 from core.messaging.outbox import Outcome, Owed, Rate
@@ -79,6 +80,10 @@ class Telegram:
     def fetch(self, account: str, reference: str, most: int) -> bytes:
         """A file of at most so many bytes that somebody sent to this bot. Raises DeliveryFailed."""
         return self._done(_fetch(self._bot(account), reference, most), FILE_DEADLINE)
+
+    def missed(self) -> tuple[Keep, ...]:
+        """Nothing: Telegram tries again for a day by itself."""
+        return ()
 
     def close(self) -> None:
         """Let go of all connections."""
@@ -182,7 +187,7 @@ class _Delivery:
         (message,) = self._tapped()
         try:
             await self._bot.edit_message_text(
-                parts(self._rendered.text)[0],
+                parts(self._rendered.text, LONGEST_TEXT)[0],
                 self._chat,
                 int(message),
                 reply_markup=_inline(self._rendered.buttons),
@@ -198,7 +203,7 @@ class _Delivery:
 
     async def _say(self) -> str:
         """Whatever is too long goes in several messages, the buttons below the last."""
-        *before, last = parts(self._rendered.text)
+        *before, last = parts(self._rendered.text, LONGEST_TEXT)
         for text in before:
             await self._bot.send_message(self._chat, text, link_preview_options=_NO_PREVIEW)
         try:

@@ -21,6 +21,11 @@ def receipts(settings: Settings) -> str:
     return f"{_account(settings)}/status{_RULES}"
 
 
+def fate_of(settings: Settings, outbox_id: int) -> str:
+    """What becomes of this message comes here."""
+    return f"{_account(settings)}/status?outbox={outbox_id}{_RULES}"
+
+
 def without_rules(address: str) -> str:
     """The address itself, as a person would read it."""
     return address.partition("#")[0]

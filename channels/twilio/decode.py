@@ -19,13 +19,21 @@ def decode(body: bytes) -> Inbound:
     fields = dict(_FIELDS.decode(body))
     choice = fields.get("ButtonPayload") or fields.get("ListId")
     text = fields.get("Body", "")
+    heard = _heard(fields, text)
+    if _is_law(heard):
+        return heard
     if choice and "." in choice:
         return tap(choice)
     if files := _files(fields):
         return msgspec.structs.replace(files[0], caption=text, others=files[1:])
     if fields.get("Latitude"):
         return Other("place", text)
-    return _heard(fields, text) if text.strip() else Other("unsupported")
+    return heard if text.strip() else Other("unsupported")
+
+
+def _is_law(heard: Inbound) -> bool:
+    """Whether somebody left or came back, whatever else came with it: Twilio has acted on it already."""
+    return isinstance(heard, OptOut) or (isinstance(heard, OptIn) and heard.otherwise is None)
 
 
 def _heard(fields: dict[str, str], text: str) -> Inbound:
@@ -33,10 +41,12 @@ def _heard(fields: dict[str, str], text: str) -> Inbound:
     kind = fields.get("OptOutType", "")
     on_whatsapp = fields.get("From", "").startswith(WHATSAPP_PREFIX)
     sense = words.sense_of("" if on_whatsapp else text, kind)
-    edition = f"{text.strip().upper()} ({words.words().version})"
+    word = text.strip().upper()
+    # Their own words may be anything where only Twilio says what they mean, and a consent is not sealed.
+    edition = f"{word if word in words.words().senses else kind.upper()} ({words.words().version})"
     match sense:
         case "out":
-            return OptOut(edition, is_cancel=text.strip().upper() == "CANCEL")
+            return OptOut(edition, is_cancel=word == "CANCEL")
         case "in":
             return OptIn(edition)
         case "in_if_out":

@@ -3,12 +3,21 @@
 from sqlalchemy import Engine
 
 from channels.twilio.codes import Blame, verdict
+from core import logs
 from core.database import transaction
 from core.messaging import fates
-from core.messaging.fates import Failure
+from core.messaging.fates import Failure, Then
 from core.messaging.waking import Bell
 
-_THEN: dict[Blame, str] = {"number": "lost", "passing": "again", "window": "again", "text": "failed", "ours": "failed"}
+_THEN: dict[Blame, Then] = {
+    "number": "lost",
+    "passing": "again",
+    "window": "elsewhere",
+    "text": "failed",
+    "ours": "failed",
+}
+
+_log = logs.get(__name__)
 
 
 class Fates:
@@ -20,16 +29,19 @@ class Fates:
 
     def take(self, outbox_id: str, fields: dict[str, str]) -> None:
         """Write down what became of our message `outbox_id`; what is none of ours, or no state that we know, is passed over."""
-        fate = fields.get("MessageStatus", "")
-        if not (outbox_id.isascii() and outbox_id.isdigit() and len(outbox_id) < 19) or fate not in fates.RANKS:
+        fate, sid = fields.get("MessageStatus", ""), fields.get("MessageSid", "")
+        is_ours = outbox_id.isascii() and outbox_id.isdigit() and len(outbox_id) < 19
+        if not is_ours or fate not in fates.RANKS or not sid.isprintable():
             return
         failure = _failure(fields.get("ErrorCode", "")) if fate in fates.FAILED else None
         with transaction(self._engine) as session:
-            is_news = fates.note(session, int(outbox_id), fields.get("MessageSid", ""), fate, failure)
+            is_news = fates.note(session, int(outbox_id), sid, fate, failure)
         if is_news and failure is not None:
             self._bell.ring("outbox")
 
 
 def _failure(code: str) -> Failure:
     found = verdict(int(code) if code.isascii() and code.isdigit() and len(code) < 9 else None)
-    return Failure(found.code, _THEN[found.blame], found.again_in)  # type: ignore[arg-type]
+    if found.blame == "ours":
+        _log.error("twilio_refuses", code=found.code)
+    return Failure(found.code, _THEN[found.blame], found.again_in)

@@ -7,7 +7,7 @@ from sqlalchemy import Engine
 
 from channels.twilio import SMS, WHATSAPP
 from channels.twilio.numbers import WHATSAPP_PREFIX, canonical
-from core import failpoints
+from core import failpoints, logs
 from core.crypto import Vault
 from core.database import Session, transaction
 from core.messaging import inbox
@@ -16,17 +16,22 @@ from core.messaging.waking import Bell
 
 Fields = Sequence[tuple[str, str]]
 
+_log = logs.get(__name__)
+
 
 def store(session: Session, vault: Vault, fields: Fields) -> bool:
-    """Keep a message to one of our numbers; false for a repeat. Committing is the acknowledgement.
+    """Keep a message to one of our numbers; false for a repeat, and for what is no message. Committing is the acknowledgement.
 
     The key is Twilio's id of the message, and is kept for good: the signature has no time in it, so this is what makes replays harmless.
     """
     known = dict(fields)
-    sender = sender_of(known)
+    sender, sid = sender_of(known), known.get("MessageSid") or known.get("SmsSid", "")
+    if not all(name and name.isprintable() for name in (sid, sender.account, sender.address)):  # a call, a test
+        _log.warning("webhook_dropped", reason="no message", channel=sender.channel)
+        return False
     home = inbox.home(session, vault, sender)
     body = msgspec.json.encode(list(fields))
-    return inbox.store(session, home, sender, known.get("MessageSid") or known.get("SmsSid", ""), body)
+    return inbox.store(session, home, sender, sid, body)
 
 
 def sender_of(fields: dict[str, str]) -> Sender:

@@ -2,6 +2,7 @@
 
 import json
 import threading
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -10,13 +11,16 @@ from twilio.rest.content.v1.content import ContentList
 
 from bot.messages import Payload, Say
 from bot.texts import say
+from channels import Keep
 from channels.errors import Elsewhere
-from channels.telegram.layout import parts
-from channels.twilio import SMS, contents
+from channels.rendering import parts
+from channels.twilio import SMS, WHATSAPP, contents
+from channels.twilio.addresses import fate_of
+from channels.twilio.calls import ask, attempt, fetch, said_before
 from channels.twilio.client import open_client
 from channels.twilio.listing import Listed, listed
 from channels.twilio.numbers import WHATSAPP_PREFIX
-from channels.twilio.send import ask, attempt, fetch, said_before, status_address
+from channels.twilio.reconcile import missed
 from core.config import Settings
 from core.messaging.outbox import Outcome, Owed, Rate
 from core.scheduling.directory import Directory
@@ -67,6 +71,10 @@ class WhatsApp:
         """A file that came with a message. Raises DeliveryFailed."""
         return fetch(self._settings, reference, most)
 
+    def missed(self) -> Iterator[Keep]:
+        """What Twilio has and may never have brought. Raises DeliveryFailed."""
+        return missed(self._client, self._settings, WHATSAPP)
+
     def close(self) -> None:
         """Its connections end with the process."""
 
@@ -79,7 +87,7 @@ class WhatsApp:
             lambda: self._client.messages.create(
                 to=f"{WHATSAPP_PREFIX}{owed.address}",
                 from_=f"{WHATSAPP_PREFIX}{owed.account}",
-                status_callback=status_address(self._settings, owed),
+                status_callback=fate_of(self._settings, owed.id),
                 **content,
             )
         )

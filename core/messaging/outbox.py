@@ -234,6 +234,11 @@ FROM addresses a JOIN conversations c ON c.id = a.conversation_id JOIN data_keys
 WHERE a.id = %(address_id)s
 """
 
+_ITS_TURN = """
+INSERT INTO paces (channel, account, next_at) VALUES (%(channel)s, %(what)s, clock_timestamp() + %(every)s)
+ON CONFLICT (channel, account) DO UPDATE SET next_at = excluded.next_at WHERE paces.next_at <= clock_timestamp()
+"""
+
 # What nobody knows to have arrived is said once more where it is vital; afterwards it stays unknown.
 _UNKNOWN = "CASE WHEN {again} AND doubts = 0 THEN 'due' ELSE 'unknown' END"
 _SETTLED = "CASE WHEN {status} = 'due' THEN NULL ELSE clock_timestamp() END"
@@ -321,6 +326,11 @@ def next_in(session: Session, channels: Collection[str]) -> float | None:
     """In how many seconds the next message may go that may not go yet; None where nothing waits."""
     seconds: float | None = scalar(session, _NEXT_AT, channels=list(channels))
     return seconds
+
+
+def its_turn(session: Session, channel: str, what: str, every: timedelta) -> bool:
+    """Whether it is time again for something that one of many processes does now and then; then it is that one's."""
+    return run(session, _ITS_TURN, channel=channel, what=what, every=every).rowcount == 1
 
 
 def _opened(vault: Vault, row: Any, home: Any) -> Owed:

@@ -268,3 +268,71 @@ def test_a_wrong_token_or_secret_is_explained_and_not_shown(
     assert "BotFather" in lines[0]
     assert "16 to 256" in lines[1]
     assert "hush" not in "".join(lines)
+
+
+ACCOUNT_SID, NUMBER = f"AC{'0123456789abcdef' * 2}", "+12065550100"
+WITH_TWILIO = {
+    "PUBLIC_URL": "https://chat.example.org",
+    "TWILIO_ACCOUNT_SID": ACCOUNT_SID,
+    "TWILIO_AUTH_TOKEN": "hush-hush",
+    "TWILIO_NUMBER": NUMBER,
+    "TWILIO_WEBHOOK_KEY": "hush-key",
+}
+
+
+def test_nothing_of_twilios_is_shown_and_all_survives_the_environment_of_a_child(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    set_all(monkeypatch, **WITH_TWILIO, TWILIO_WHATSAPP_NUMBER=f"{NUMBER}, +12065550101", TWILIO_COUNTRIES="us CA")
+    settings = load_settings()
+    assert (settings.twilio_auth_token, settings.twilio_webhook_key) == ("hush-hush", "hush-key")
+    assert settings.twilio_whatsapp_number == (NUMBER, "+12065550101")
+    assert settings.twilio_countries == ("US", "CA")
+    assert "hush" not in f"{settings!r} {settings}"
+    set_all(monkeypatch, **as_environment(settings))
+    assert handed_over() == settings
+
+
+@pytest.mark.parametrize(
+    ("without", "said"),
+    [
+        ("PUBLIC_URL", "PUBLIC_URL is missing: TWILIO_ACCOUNT_SID asks for it"),
+        ("TWILIO_AUTH_TOKEN", "TWILIO_AUTH_TOKEN is missing: TWILIO_ACCOUNT_SID asks for it"),
+        ("TWILIO_NUMBER", "TWILIO_NUMBER or TWILIO_WHATSAPP_NUMBER is missing: TWILIO_ACCOUNT_SID asks for it"),
+        ("TWILIO_ACCOUNT_SID", "TWILIO_ACCOUNT_SID is missing: a number of Twilio's asks for it"),
+    ],
+)
+def test_a_number_of_twilios_needs_all_that_belongs_to_it(
+    place: Path, monkeypatch: pytest.MonkeyPatch, without: str, said: str
+) -> None:
+    set_all(monkeypatch, **(WITH_TWILIO | {without: ""}))
+    assert complaints() == [said]
+
+
+def test_a_number_of_whatsapp_alone_will_do(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    set_all(monkeypatch, **(WITH_TWILIO | {"TWILIO_NUMBER": "", "TWILIO_WHATSAPP_NUMBER": NUMBER}))
+    assert load_settings().twilio_whatsapp_number == (NUMBER,)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("TWILIO_ACCOUNT_SID", "hush-hush"),
+        ("TWILIO_ACCOUNT_SID", f"SK{'0' * 32}"),
+        ("TWILIO_ACCOUNT_SID", f"{ACCOUNT_SID}0"),
+        ("TWILIO_NUMBER", "555-0100"),
+        ("TWILIO_WHATSAPP_NUMBER", f"whatsapp:{NUMBER}"),
+        ("TWILIO_MESSAGING_SERVICE_SID", ACCOUNT_SID),
+        ("TWILIO_COUNTRIES", "America"),
+        ("TWILIO_DAILY_SEGMENTS", "-1"),
+        ("TWILIO_RECONCILE", "perhaps"),
+        ("TWILIO_API_URL", "api.twilio.com"),
+    ],
+)
+def test_a_wrong_setting_of_twilios_is_explained_and_its_secrets_are_not(
+    place: Path, monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    set_all(monkeypatch, **(WITH_TWILIO | {name: value}))
+    (line,) = complaints()
+    assert line.startswith(f'{name} is "{value}": it must be ')
+    assert "hush-key" not in line

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from bot.messages import Inbound, Manner, Payload, Words
-from channels import CHANNELS, Channel, Speaker
+from channels import CHANNELS, Channel, Keep, Speaker
 from core import logs
 from core.config import load_settings
 from core.messaging import conversations, outbox
@@ -71,6 +71,10 @@ class Recording:
     def fetch(self, _account: str, reference: str, _most: int) -> bytes:
         """Every file holds its own name."""
         return reference.encode()
+
+    def missed(self) -> tuple[Keep, ...]:
+        """Everything was brought."""
+        return ()
 
     def close(self) -> None:
         """Nothing to let go of."""

@@ -326,7 +326,8 @@ def test_test_credentials_know_the_published_numbers(clock: ManualClock) -> None
 
 # Segments.
 
-VECTORS = [json.loads(line) for line in Path("tests/data/segments.jsonl").read_text().splitlines()]
+DATA = Path(__file__).parents[1] / "data"
+VECTORS = [json.loads(line) for line in (DATA / "segments.jsonl").read_text("utf-8").splitlines()]
 
 
 def test_segments_are_those_of_twilios_own_calculator() -> None:

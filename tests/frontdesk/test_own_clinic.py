@@ -48,7 +48,7 @@ def said(clinic: DemoClinic, *texts: str) -> str:
 
 
 RULES = {
-    "lead": ({"organization": {"lead_minutes": "180"}}, ["Dr Lee today"], "1 Mon, Mar 10, 11:20 AM"),
+    "lead": ({"organization": {"lead_minutes": "180"}}, ["Dr Lee today"], "Mon, Mar 10\n1 11:20 AM"),
     "horizon": (
         {"organization": {"horizon_days": "7"}},
         ["Dr Lee on 20 March 2031"],
@@ -80,7 +80,7 @@ RULES = {
         ["Dr Lee tomorrow at 10"],
         "Dr Lee takes no new patients at the moment.",
     ),
-    "buffers and visits that came along": ({}, ["Dr Lee today at 9:20"], "1 Mon, Mar 10, 10:00 AM"),
+    "buffers and visits that came along": ({}, ["Dr Lee today at 9:20"], "Mon, Mar 10\n1 10:00 AM"),
     "holidays": (
         {"holidays": {"date": "2031-03-11"}},
         ["Dr Lee tomorrow"],

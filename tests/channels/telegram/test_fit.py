@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from bot.messages import Choice, OtherDay, Parts, Payload, Reply, Say, Value
-from channels.rendering import with_buttons
+from channels.rendering import parts, with_buttons
 from channels.telegram import layout
 from core.exchange.cells import LONGEST, LONGEST_KEY
 from tests.bot import test_texts as texts
@@ -44,7 +44,7 @@ def test_every_sentence_fits_in_whole_messages(language: str) -> None:
     for said in every_sentence(language):
         payload = Payload(Reply((said, said), (Choice(said, OtherDay()),)), language, "t" * 12)
         rendered = with_buttons(payload, texts.CLINIC)
-        pieces = layout.parts(rendered.text)
+        pieces = parts(rendered.text, layout.LONGEST_TEXT)
         assert all(0 < len(piece.encode("utf-16-le")) // 2 <= layout.LONGEST_TEXT for piece in pieces), said.key
         assert len(pieces) <= 3, said.key
         for button in rendered.buttons:
@@ -58,7 +58,7 @@ def test_a_sentence_without_free_words_is_one_message_and_names_are_not_cut(lang
         rendered = with_buttons(
             Payload(Reply((Say(said.key, {**said.values, **dict.fromkeys(FREE, "x")}),)), language), texts.CLINIC
         )
-        assert layout.parts(rendered.text) == [rendered.text], said.key
+        assert parts(rendered.text, layout.LONGEST_TEXT) == [rendered.text], said.key
 
 
 def test_a_label_is_cut_only_where_no_phone_would_show_it() -> None:

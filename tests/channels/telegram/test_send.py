@@ -11,7 +11,7 @@ from telegram.error import NetworkError
 from bot.messages import Payload, Reply, Say
 from channels.delivery import MOST_ATTEMPTS
 from channels.errors import Permanent
-from channels.rendering import Button
+from channels.rendering import Button, parts
 from channels.telegram import layout
 from channels.telegram.send import Telegram
 from core.messaging.outbox import Owed
@@ -245,7 +245,7 @@ def test_no_bot_of_ours_is_a_reason_and_not_a_traceback(telegram: FakeTelegram) 
 
 @given(st.text(alphabet=st.sampled_from("ab .\n!🙂é"), max_size=300), st.integers(min_value=8, max_value=60))
 def test_pieces_fit_and_lose_nothing_but_spaces(text: str, longest: int) -> None:
-    pieces = layout.parts(text, longest)
+    pieces = parts(text, longest)
     assert all(len(piece.encode("utf-16-le")) // 2 <= longest for piece in pieces)
     assert "".join("".join(pieces).split()) == "".join(text.split())
 

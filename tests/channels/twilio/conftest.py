@@ -62,21 +62,25 @@ class Desk:
 
     def deliver(self) -> None:
         """The sender does what may go now; paces are nothing that a test waits for."""
-        with transaction(self.clinic.engine) as session:
-            clinic = self.worker.directory.current(session)
         self.hurry()
-        while deliver_next(self.clinic.engine, VAULT, clinic, self.speakers):
+        while self.deliver_one():
             self.hurry()
         while fetch_next(self.clinic.engine, VAULT, self.speakers):
             pass
+
+    def deliver_one(self) -> bool:
+        """The next message, if one may go."""
+        with transaction(self.clinic.engine) as session:
+            clinic = self.worker.directory.current(session)
+        return deliver_next(self.clinic.engine, VAULT, clinic, self.speakers)
 
     def hurry(self) -> None:
         self.sql("UPDATE addresses SET next_at = '-infinity'")
         self.sql("DELETE FROM paces")
 
-    def sql(self, statement: str) -> list[tuple[object, ...]]:
+    def sql(self, statement: str, **values: object) -> list[tuple[object, ...]]:
         with transaction(self.clinic.engine) as session:
-            cursor = session.exec_driver_sql(statement)
+            cursor = session.exec_driver_sql(statement, values or None)
             return [tuple(row) for row in cursor] if cursor.returns_rows else []
 
 
