@@ -23,6 +23,7 @@ PIECES = ("format.", "word.", "part.", "mode.")
 NEVER_BY_SMS = (
     *PIECES,
     DEMANDED,
+    "twilio.",
     "whatsapp.",
     "command.",
     "telegram.",
