@@ -1,7 +1,7 @@
 """What Twilio says later of a message: in any order, twice, too early, and what follows from each of its codes."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -12,12 +12,11 @@ from hypothesis import strategies as st
 from channels.twilio import SMS
 from channels.twilio.codes import CODES, Blame
 from channels.twilio.fates import Fates
-from core.database import open_engine, run, transaction
+from core.database import run, transaction
 from core.messaging import fates, inbox, outbox
 from core.messaging.inbox import Sender
 from core.messaging.outbox import Outcome, Owed, Rate
 from frontdesk import verify
-from tests import databases
 from tests.channels.twilio.conftest import OURS, Desk
 from tests.demo_clinic import VAULT
 from tests.factories import Practice
@@ -38,10 +37,10 @@ class Sent:
 
     def __post_init__(self) -> None:
         self.fates = Fates(self.practice.engine, self.bell)
-        self.practice.sql("DELETE FROM prompts; DELETE FROM outbox")
-        person = self.practice.newcomer(channel=SMS)
-        self.conversation = person.home.conversation_id
-        person.owe("chat.welcome", is_vital=True, token="a", choices=b"", expires_at=self.practice.now)
+        self.practice.forget_chats()
+        self.practice.newcomer(channel=SMS).owe(
+            "chat.welcome", is_vital=True, token="a", choices=b"", expires_at=self.practice.now
+        )
         ((self.id,),) = self.practice.sql("SELECT id FROM outbox")
 
     def claim(self) -> Owed:
@@ -71,8 +70,7 @@ class Sent:
 
     @property
     def handoffs(self) -> list[str]:
-        rows = self.practice.sql("SELECT reason FROM handoffs WHERE conversation_id = %(id)s", id=self.conversation)
-        return [reason for (reason,) in rows]
+        return [reason for (reason,) in self.practice.sql("SELECT reason FROM handoffs ORDER BY id")]
 
     def begin_again(self) -> None:
         """As if nothing had been said of it yet."""
@@ -82,21 +80,10 @@ class Sent:
         )
 
 
-@pytest.fixture(scope="module")
-def shared(server_url: str, model_practice: tuple[str, Practice]) -> Iterator[Practice]:
-    """One database for all that is said of one message: a message begins with an empty outbox, and somebody new."""
-    name, practice = model_practice
-    url = databases.create_database(server_url, template=name)
-    engine = open_engine(url)
-    yield replace(practice, engine=engine)
-    engine.dispose()
-    databases.drop_database(url)
-
-
 @pytest.fixture
-def owed(shared: Practice) -> Sent:
+def owed(lasting_practice: Practice) -> Sent:
     """A message that nobody has handed over yet."""
-    return Sent(shared)
+    return Sent(lasting_practice)
 
 
 @pytest.fixture
