@@ -324,7 +324,6 @@ def test_a_number_of_whatsapp_alone_will_do(place: Path, monkeypatch: pytest.Mon
         ("TWILIO_WHATSAPP_NUMBER", f"whatsapp:{NUMBER}"),
         ("TWILIO_MESSAGING_SERVICE_SID", ACCOUNT_SID),
         ("TWILIO_COUNTRIES", "America"),
-        ("TWILIO_DAILY_SEGMENTS", "-1"),
         ("TWILIO_RECONCILE", "perhaps"),
         ("TWILIO_API_URL", "api.twilio.com"),
     ],
