@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import gettempdir
 from typing import Any
@@ -18,6 +19,7 @@ from tests import databases
 from tests.demo_clinic import VAULT
 
 ROOT = Path(__file__).parent.parent
+PATIENCE = 60  # seconds for processes that are just starting, on a machine that has other things to do
 
 
 def start(engine: Engine, module: str, *arguments: str, failpoint: str = "", **more: Any) -> "subprocess.Popen[bytes]":
@@ -52,3 +54,32 @@ def running(engine: Engine, *names: str) -> Iterator[None]:
             process.terminate()
         codes = [process.wait(20) for process in processes]
     assert codes == [0] * len(names)
+
+
+@dataclass
+class Cast:
+    """Processes on one database, each under its name; tests start and kill them."""
+
+    engine: Engine
+    settings: dict[str, Any]
+    running: dict[str, "subprocess.Popen[bytes]"] = field(default_factory=dict)
+
+    def start(self, role: str, failpoint: str = "") -> None:
+        self.running[role] = start(self.engine, "frontdesk", role, failpoint=failpoint, **self.settings)
+
+    def kill(self, role: str) -> None:
+        self.running[role].kill()
+        self.running.pop(role).wait()
+
+    def dies(self, role: str) -> None:
+        """Its failpoint has been reached."""
+        self.running.pop(role).wait(PATIENCE)
+
+    def stop(self) -> None:
+        for process in self.running.values():
+            process.terminate()
+        assert {process.wait(PATIENCE) for process in self.running.values()} <= {0}
+
+    def runs(self, *arguments: str) -> bool:
+        """Whether this command of `frontdesk` ends well."""
+        return start(self.engine, "frontdesk", *arguments, **self.settings).wait(PATIENCE) == 0

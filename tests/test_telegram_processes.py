@@ -1,6 +1,5 @@
 """Telegram for real, but for Telegram: web or poller, worker and sender as processes of their own, against a server that keeps its rules."""
 
-import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -11,17 +10,16 @@ from typing import Any
 import pytest
 
 from core.database import transaction
-from frontdesk.errors import INTERRUPTED
 from frontdesk.ports import is_healthy
 from tests import databases, demo_clinic, processes
 from tests.demo_clinic import DemoClinic
 from tests.factories import wait_for
 from tests.fakes.telegram import FakeTelegram, faults
 from tests.fakes.telegram.people import Person
+from tests.processes import PATIENCE, Cast
 
 TOKEN = "123456:TEST-TOKEN"
 SECRET = "a-secret-of-the-tests"
-PATIENCE = 60  # seconds for processes that are just starting, on a machine that has other things to do
 WISH = "cleaning with Dr Lee, my name is {name} Lane, born May 3, 1990"
 
 
@@ -32,26 +30,8 @@ class Stage:
     way: str
     clinic: DemoClinic
     telegram: FakeTelegram
-    settings: dict[str, Any]
-    cast: dict[str, "subprocess.Popen[bytes]"] = field(default_factory=dict)
+    cast: Cast
     _numbers: Iterator[int] = field(default_factory=lambda: count(100))
-
-    def start(self, role: str, failpoint: str = "") -> None:
-        self.cast[role] = processes.start(self.clinic.engine, "frontdesk", role, failpoint=failpoint, **self.settings)
-
-    def kill(self, role: str) -> None:
-        self.cast[role].kill()
-        self.cast.pop(role).wait()
-
-    def dies(self, role: str) -> None:
-        """Its failpoint has been reached."""
-        self.cast.pop(role).wait(PATIENCE)
-
-    def stop(self) -> None:
-        for process in self.cast.values():
-            process.terminate()
-        # One that is still starting is interrupted, as anything is by Ctrl-C.
-        assert {process.wait(PATIENCE) for process in self.cast.values()} <= {0, INTERRUPTED}
 
     def person(self, name: str = "Amy") -> Person:
         """Somebody who has never written before."""
@@ -87,7 +67,7 @@ def opened(way: str, server_url: str, template: str, tmp_path: Path) -> Iterator
             port = processes.free_port()
             address = f"http://127.0.0.1:{port}"
             settings |= {"http_port": port, "public_url": address, "telegram_webhook_secret": SECRET}
-        yield Stage(way, clinic, telegram, settings)
+        yield Stage(way, clinic, telegram, Cast(clinic.engine, settings))
         assert telegram.errors == []
         assert telegram.violations == []
 
@@ -96,11 +76,10 @@ def begin(stage: Stage) -> None:
     """All processes of this way are at work."""
     front = "web" if stage.way == "webhook" else "poller"
     for role in (front, "worker", "sender"):
-        stage.start(role)
+        stage.cast.start(role)
     if stage.way == "webhook":
-        wait_for(lambda: is_healthy("127.0.0.1", stage.settings["http_port"]), seconds=PATIENCE)
-        connected = processes.start(stage.clinic.engine, "frontdesk", "telegram", "connect", **stage.settings)
-        assert connected.wait(PATIENCE) == 0
+        wait_for(lambda: is_healthy("127.0.0.1", stage.cast.settings["http_port"]), seconds=PATIENCE)
+        assert stage.cast.runs("telegram", "connect")
     stage.person().starts()
     stage.telegram.wait_until(lambda: stage.telegram.calls("sendMessage"), PATIENCE)
 
@@ -115,7 +94,7 @@ def stage(
     with opened(request.param, server_url, demo_template, tmp_path_factory.mktemp("telegram")) as stage:
         begin(stage)
         yield stage
-        stage.stop()
+        stage.cast.stop()
 
 
 def offered(person: Person, wish: str = WISH) -> list[str]:
@@ -222,12 +201,12 @@ def test_whoever_blocks_us_is_left_alone_and_served_again_once_they_are_back(sta
 def test_a_restart_in_the_middle_loses_nothing_and_an_old_button_still_works(stage: Stage) -> None:
     amy = stage.person()
     time, *_ = offered(amy)
-    for role in list(stage.cast):
-        stage.kill(role)
+    for role in list(stage.cast.running):
+        stage.cast.kill(role)
     amy.writes("where are you?")
     amy.taps((amy.last, time))
     for role in ("web" if stage.way == "webhook" else "poller", "worker", "sender"):
-        stage.start(role)
+        stage.cast.start(role)
     amy.waits_for(lambda amy: any("12 Commercial Street" in message.text for message in amy.from_bot), PATIENCE)
     amy.waits_for(lambda amy: any("Booked for Amy" in message.text for message in amy.from_bot), PATIENCE)
     assert stage.visits(amy) == ["booked"]
@@ -243,9 +222,9 @@ def test_a_restart_in_the_middle_loses_nothing_and_an_old_button_still_works(sta
 def crashing(server_url: str, demo_template: str, tmp_path: Path) -> Iterator[Stage]:
     """A stage on which processes are started by the tests."""
     with opened("polling", server_url, demo_template, tmp_path) as stage:
-        stage.start("poller")
+        stage.cast.start("poller")
         yield stage
-        stage.stop()
+        stage.cast.stop()
 
 
 def test_what_was_taken_and_not_answered_yet_outlives_everybody(crashing: Stage) -> None:
@@ -253,25 +232,25 @@ def test_what_was_taken_and_not_answered_yet_outlives_everybody(crashing: Stage)
     amy.writes("where are you?")
     wait_for(lambda: crashing.sql("SELECT 1 FROM inbox WHERE status = 'new'"), seconds=PATIENCE)
     crashing.telegram.wait_until(lambda: not crashing.telegram.bot(TOKEN).mail.waiting, PATIENCE)
-    crashing.kill("poller")
+    crashing.cast.kill("poller")
     for role in ("worker", "sender"):
-        crashing.start(role)
+        crashing.cast.start(role)
     amy.waits_for("12 Commercial Street", PATIENCE)
 
 
 def test_a_worker_that_dies_after_the_commit_leaves_exactly_one_confirmation(crashing: Stage) -> None:
     amy = crashing.person()
     for role in ("worker", "sender"):
-        crashing.start(role)
+        crashing.cast.start(role)
     time, *_ = offered(amy)
-    crashing.kill("worker")
-    crashing.kill("sender")
-    crashing.start("worker", "turn.after_commit:kill")
+    crashing.cast.kill("worker")
+    crashing.cast.kill("sender")
+    crashing.cast.start("worker", "turn.after_commit:kill")
     amy.taps(time)
-    crashing.dies("worker")
+    crashing.cast.dies("worker")
     assert not any("Booked" in message.text for message in amy.from_bot)
     for role in ("worker", "sender"):
-        crashing.start(role)
+        crashing.cast.start(role)
     amy.waits_for("Booked for Amy", PATIENCE)
     assert sum("Booked for" in message.text for message in amy.from_bot) == 1
     assert crashing.visits(amy) == ["booked"]
@@ -280,16 +259,16 @@ def test_a_worker_that_dies_after_the_commit_leaves_exactly_one_confirmation(cra
 def test_a_sender_that_dies_while_its_call_is_out_says_what_is_vital_once_more(crashing: Stage) -> None:
     amy = crashing.person()
     for role in ("worker", "sender"):
-        crashing.start(role)
+        crashing.cast.start(role)
     time, *_ = offered(amy)
     crashing.telegram.will("sendMessage", faults.hang())
     amy.taps(time)
     amy.waits_for("Booked for Amy", PATIENCE)
-    crashing.kill("sender")
+    crashing.cast.kill("sender")
     crashing.telegram.release()
     assert crashing.sql("SELECT status, is_vital FROM outbox ORDER BY id DESC LIMIT 1") == [("sending", True)]
     crashing.sql("UPDATE outbox SET leased_until = now() WHERE status = 'sending' RETURNING id")
-    crashing.start("sender")
+    crashing.cast.start("sender")
     amy.waits_for(lambda amy: sum("Booked for" in message.text for message in amy.from_bot) == 2, PATIENCE)
     wait_for(lambda: crashing.sql("SELECT status, doubts FROM outbox ORDER BY id DESC LIMIT 1") == [("sent", 1)])
     assert crashing.visits(amy) == ["booked"]

@@ -1,21 +1,26 @@
 """Calls of Twilio: how each can end, and what is fetched from there."""
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from itertools import takewhile
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import requests
 from twilio.base.exceptions import TwilioException, TwilioRestException
+from twilio.rest import Client
 
 from channels.errors import Permanent, Temporary, Unknown, Unreachable
 from channels.twilio import codes
 from channels.twilio.client import at
 from core import logs
 from core.config import Settings
+from core.messaging.fates import FAILED
+from core.messaging.outbox import Owed
 
 SOON = timedelta(seconds=5)
 LATER = timedelta(minutes=1)
+LOOK_BACK = timedelta(minutes=10)  # in which a message may stand that nobody knows to have been taken
 
 T = TypeVar("T")
 
@@ -36,6 +41,28 @@ def attempt(call: Callable[[], T]) -> T:
         raise Unknown("no_answer", checkable=True) from error
     except (requests.exceptions.RequestException, TwilioException, ValueError) as error:
         raise Unknown("no_answer", checkable=True) from error
+
+
+def ask(call: Callable[[], T]) -> T:
+    """The same of a call that says nothing to anybody: whatever became of it, it may be made again."""
+    try:
+        return attempt(call)
+    except Unknown as error:
+        raise Temporary(error.code, SOON, forgiven=True) from error
+
+
+def said_before(client: Client, owed: Owed, text: str, prefix: str = "") -> str | None:
+    """Twilio's id of this message, where an earlier try of which nobody knew has arrived there: creating one is not idempotent.
+
+    The same words in an answer before that are another message. What still waits in a queue has no date of sending to be found by.
+    """
+    if not owed.doubts:
+        return None
+    to, from_ = f"{prefix}{owed.address}", f"{prefix}{owed.account}"
+    listed = ask(lambda: client.messages.list(to=to, from_=from_, limit=20))  # the newest first
+    since = datetime.now(UTC) - LOOK_BACK
+    tried = takewhile(lambda each: each.sid != owed.last_message and each.date_created >= since, listed)
+    return next((each.sid for each in tried if each.body == text and each.status not in FAILED), None)
 
 
 def _never_left(error: requests.exceptions.ConnectionError) -> bool:

@@ -1,9 +1,10 @@
 """SMS: one text a message, in the fewest segments. Twilio's library is loaded in the sender alone."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import phonenumbers
+from twilio.base.values import unset
 from twilio.rest import Client
 
 from bot.messages import Payload, Say
@@ -13,7 +14,7 @@ from channels.errors import Unreachable
 from channels.rendering import parts, with_numbers
 from channels.twilio import SMS
 from channels.twilio.addresses import fate_of
-from channels.twilio.calls import attempt, fetch
+from channels.twilio.calls import attempt, fetch, said_before
 from channels.twilio.client import open_client
 from channels.twilio.gsm import LONGEST, as_gsm, segments
 from channels.twilio.kinds import kind_of
@@ -23,7 +24,6 @@ from core.messaging.outbox import Outcome, Owed, Rate
 from core.scheduling.directory import Directory
 
 USEFUL_FOR = timedelta(hours=1)  # an answer that comes later than that answers nothing
-LOOK_BACK = timedelta(minutes=10)  # in which a message may stand that nobody knows to have been taken
 
 
 def open_sms(settings: Settings) -> "Sms":
@@ -51,11 +51,13 @@ class Sms:
         text = with_numbers(payload, directory).text
         if owed.last_message is None:
             text = f"{text}\n\n{introduction(payload.language, directory)}"
-        *before, last = parts(text, LONGEST)
-        for text in before:
-            self._say(owed, text)
-        sid = self._said_before(owed, last) or self._say(owed, last)
-        return Outcome("sent", vendor_id=sid, weight=sum(map(segments, [*before, last])))
+        texts = parts(text, LONGEST)
+        told = [*[None] * (len(texts) - 1), fate_of(self._settings, owed.id)]  # the fate of the last one is that of all
+        sids = [
+            said_before(self._client, owed, text) or self._say(owed, text, to)
+            for text, to in zip(texts, told, strict=True)
+        ]
+        return Outcome("sent", vendor_id=sids[-1], weight=sum(map(segments, texts)))
 
     def fetch(self, _account: str, reference: str, most: int) -> bytes:
         """A file that came with a message. Raises DeliveryFailed."""
@@ -68,27 +70,18 @@ class Sms:
     def close(self) -> None:
         """Its connections end with the process."""
 
-    def _say(self, owed: Owed, text: str) -> str:
+    def _say(self, owed: Owed, text: str, status_callback: str | None) -> str:
         """Create a message; returns Twilio's id of it."""
         message = attempt(
             lambda: self._client.messages.create(
                 to=owed.address,
                 from_=owed.account,
                 body=text,
-                status_callback=fate_of(self._settings, owed.id),
+                status_callback=status_callback or unset,
                 validity_period=int(USEFUL_FOR.total_seconds()),
             )
         )
         return str(message.sid)
-
-    def _said_before(self, owed: Owed, text: str) -> str | None:
-        """Twilio's id of this message, where an earlier try of which nobody knew has arrived there: creating one is not idempotent."""
-        if not owed.doubts:
-            return None
-        since = datetime.now(UTC) - LOOK_BACK
-        # What is still in Twilio's queue was sent at no time, so that a filter by time would miss it.
-        known = attempt(lambda: self._client.messages.list(to=owed.address, from_=owed.account, limit=20))
-        return next((each.sid for each in known if each.body == text and each.date_created >= since), None)
 
 
 def introduction(language: str, directory: Directory) -> str:

@@ -16,7 +16,7 @@ from channels.errors import Elsewhere
 from channels.rendering import parts
 from channels.twilio import SMS, WHATSAPP, contents
 from channels.twilio.addresses import fate_of
-from channels.twilio.calls import attempt, fetch
+from channels.twilio.calls import ask, attempt, fetch, said_before
 from channels.twilio.client import open_client
 from channels.twilio.listing import Listed, listed
 from channels.twilio.numbers import WHATSAPP_PREFIX
@@ -63,10 +63,10 @@ class WhatsApp:
         rendered = listed(payload, directory)
         *before, last = parts(rendered.text, contents.LONGEST_BODY if rendered.items else LONGEST)
         for text in before:
-            self._create(owed, body=text)
-        if not rendered.items:
-            return Outcome("sent", vendor_id=self._create(owed, body=last))
-        return Outcome("sent", vendor_id=self._create(owed, **self._choosable(last, rendered, payload, directory)))
+            self._say(owed, text, body=text)
+        content = self._choosable(last, rendered, payload, directory) if rendered.items else {"body": last}
+        content["status_callback"] = fate_of(self._settings, owed.id)  # the fate of the last one is that of all
+        return Outcome("sent", vendor_id=self._say(owed, last, **content))
 
     def fetch(self, _account: str, reference: str, most: int) -> bytes:
         """A file that came with a message. Raises DeliveryFailed."""
@@ -79,12 +79,15 @@ class WhatsApp:
     def close(self) -> None:
         """Its connections end with the process."""
 
+    def _say(self, owed: Owed, text: str, **content: str) -> str:
+        """Create a message that reads `text`, unless it is there; returns Twilio's id of it."""
+        return said_before(self._client, owed, text, WHATSAPP_PREFIX) or self._create(owed, **content)
+
     def _create(self, owed: Owed, **content: str) -> str:
         message = attempt(
             lambda: self._client.messages.create(
                 to=f"{WHATSAPP_PREFIX}{owed.address}",
                 from_=f"{WHATSAPP_PREFIX}{owed.account}",
-                status_callback=fate_of(self._settings, owed.id),
                 **content,
             )
         )
@@ -100,10 +103,10 @@ class WhatsApp:
         """What Twilio calls this shape; it is made there once."""
         with self._lock:
             if not self._sids:
-                known = attempt(lambda: self._client.content.v1.contents.list(limit=1000))
+                known = ask(lambda: self._client.content.v1.contents.list(limit=1000))
                 self._sids = {content.friendly_name: content.sid for content in known}
             if shape.name not in self._sids:
-                made: Any = attempt(lambda: self._client.content.v1.contents.create(_request(shape)))
+                made: Any = ask(lambda: self._client.content.v1.contents.create(_request(shape)))
                 self._sids[shape.name] = made.sid
             return self._sids[shape.name]
 
