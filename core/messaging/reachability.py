@@ -9,6 +9,11 @@ from core.database import Session, run
 from core.messaging import handoffs, inbox
 from core.messaging.inbox import Sender
 from core.messaging.outbox import Owed
+from core.people import identities
+
+VENDORS = audit.Actor("sender")
+
+_SPEAKS_FOR = "SELECT patient_id, relationship FROM patient_addresses WHERE address_id = %(id)s ORDER BY patient_id"
 
 OPTED_OUT = "opted_out"
 """Why an address is unreachable whose owner wants no more messages there: only they can change that."""
@@ -63,11 +68,20 @@ def move(session: Session, vault: Vault, owed: Owed, to: tuple[str, str], why: s
     home = inbox.find_home(session, vault, sender) if account else None
     if account and home is None:
         home = inbox.settle_beside(session, vault, sender, owed.conversation_id)
+        _speak_for_the_same(session, owed.address_id, home)
     is_theirs = home is not None and home.conversation_id == owed.conversation_id
     if is_theirs and run(session, _MOVE, id=owed.id, address_id=home and home.address_id, channel=channel).rowcount:
         return
     if run(session, _GIVE_UP_ONE, id=owed.id, why=why).rowcount:
         handoffs.hand_over(session, owed.conversation_id, "undelivered", clock.now(session))
+
+
+def _speak_for_the_same(session: Session, address_id: int, beside: inbox.Home | None) -> None:
+    """The same number on another channel is the same person's."""
+    if beside is None:
+        return
+    for patient_id, relationship in run(session, _SPEAKS_FOR, id=address_id).fetchall():
+        identities.link(session, beside.address_id, patient_id, relationship, VENDORS)
 
 
 def opt_out(session: Session, address_id: int, actor: audit.Actor) -> None:
