@@ -13,7 +13,7 @@ from core import clock, failpoints, logs
 from core.compliance.audit import Actor
 from core.crypto import Vault
 from core.database import Session, at_once, transaction
-from core.messaging import attachments, outbox, reachability
+from core.messaging import attachments, handoffs, outbox, reachability
 from core.messaging.attachments import Wanted
 from core.messaging.outbox import Outcome, Owed
 from core.people import consent
@@ -60,6 +60,7 @@ def _follow_up(session: Session, vault: Vault, owed: Owed, trouble: Unreachable 
         case Unreachable(code=reachability.OPTED_OUT as code):
             consent.record(session, owed.address_id, None, "messages", given=False, wording=code, inbox_id=None)
             reachability.opt_out(session, owed.address_id, SENDER)
+            handoffs.hand_over(session, owed.conversation_id, code, clock.now(session))
         case Unreachable(code=code):
             reachability.lost(session, owed.address_id, code, SENDER, clock.now(session))
 

@@ -75,7 +75,9 @@ Countries = Annotated[
     _must_be("countries such as US,CA"),
 ]
 AccountSid = Annotated[
-    str, AfterValidator(partial(parse_sid, "AC")), _must_be("what Twilio's console shows, AC and 32 digits")
+    str,
+    AfterValidator(partial(parse_sid, "AC")),
+    _must_be("what Twilio's console shows, AC and 32 digits", secret=True),
 ]
 ServiceSid = Annotated[
     str, AfterValidator(partial(parse_sid, "MG")), _must_be("what Twilio's console shows, MG and 32 digits")

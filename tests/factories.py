@@ -242,6 +242,10 @@ class Practice:
             found = verify.check(session, self.vault)
         return {name: finding.broken for name, finding in found.items() if finding.broken}
 
+    def forget_chats(self) -> None:
+        """As if nobody had ever written."""
+        self.sql("TRUNCATE conversations RESTART IDENTITY CASCADE; DELETE FROM audit WHERE entity = 'handoffs'")
+
     def wait_for_others(self) -> None:
         """Return once every transaction that runs now has ended, those of other tests on this server too: seals wait for them."""
         ((newest,),) = self.sql("SELECT pg_current_xact_id()::text::bigint")

@@ -37,6 +37,17 @@ def practice(server_url: str, model_practice: tuple[str, Practice]) -> Iterator[
     databases.drop_database(url)
 
 
+@pytest.fixture(scope="module")
+def lasting_practice(server_url: str, model_practice: tuple[str, Practice]) -> Iterator[Practice]:
+    """The same for all tests of a file, which begin with `forget_chats`: a database takes half a second."""
+    name, practice = model_practice
+    url = databases.create_database(server_url, template=name)
+    engine = open_engine(url)
+    yield replace(practice, engine=engine)
+    engine.dispose()
+    databases.drop_database(url)
+
+
 @pytest.fixture
 def settings(database_url: str, tmp_path: Path) -> Settings:
     """Settings with a fresh database and a folder that goes away."""

@@ -13,6 +13,8 @@ from channels import CHANNELS
 from channels.rendering import BUTTONS, NUMBERS
 from channels.telegram.receive import Mailbox
 from channels.telegram.send import Telegram
+from channels.twilio.fates import Fates
+from channels.twilio.receive import Mailbox as TwilioMailbox
 from core import logs
 from core.config import Settings
 from core.database import run, transaction
@@ -20,11 +22,15 @@ from core.tables import metadata
 from frontdesk import embedded_postgres
 from frontdesk.terminal import Terminal
 from tests.channels.telegram.conftest import Bot
+from tests.channels.twilio.conftest import Desk, settings_for
 from tests.demo_clinic import VAULT, DemoClinic
 from tests.fakes.bell import SilentBell
 from tests.fakes.telegram import FakeTelegram
 from tests.fakes.telegram import Person as FakePerson
 from tests.fakes.telegram.updates import Json
+from tests.fakes.twilio import FakeTwilio, signing
+from tests.fakes.twilio import Person as Handset
+from tests.fakes.twilio.people import Told
 from tests.fakes.webchat import FakeWebChat
 from webhooks.app import create_app
 from webhooks.mail import Mail
@@ -47,8 +53,13 @@ CANARIES = [
     "periwinkle",
     "obsidian",
     "halcyon",
+    "vermilion",
+    "gossamer",
+    "2075550188",
+    "tangerine",
 ]
 
+MARMALADE = "https://api.twilio.com/2010-04-01/Accounts/AC1/Messages/MM1/Media/marmalade"
 TOKEN, SECRET = "123456:obsidian-token", "halcyon-secret-of-the-webhook"
 
 
@@ -162,6 +173,96 @@ def test_nothing_that_comes_through_telegram_is_stored_or_logged_in_the_clear(
     assert "update_for_nobody" in written.err
     assert "webhook_refused" in written.err
     assert leaks([written.err, written.out]) == set()
+    assert leaks(every_row(clinic.engine)) == set()
+    assert leaks([dumped(clinic.engine)]) == set()
+
+
+# --- by SMS and on WhatsApp ------------------------------------------------------------------------------------------
+
+AUTH_TOKEN, WEBHOOK_KEY = "vermilion-token-of-the-account", "gossamer-key-of-webhooks"
+
+
+@dataclass
+class Texter:
+    """Somebody who writes to the clinic's number, as Twilio brings it; through the real webhook, worker and sender."""
+
+    desk: Desk
+    webhook: FlaskClient
+    handset: Handset
+
+    def sends(self, told: Told, *, status: int = 204, **more: str) -> None:
+        """Whatever they did; it is answered at once."""
+        self.posts("messages", told | more, status)
+        self.desk.answer()
+
+    def posts(self, what: str, told: Told, status: int = 204, secret: str = AUTH_TOKEN, algorithm: str = "") -> None:
+        """One webhook."""
+        path, fields = f"/webhooks/twilio/{self.desk.twilio.account}/{what}", list(told.items())
+        digest = "sha256" if algorithm else "sha1"
+        signed = signing.signature(f"https://a.example{path}", fields, secret, digest)
+        headers = {signing.SIGNATURE: signed, signing.SETTINGS: algorithm}
+        assert self.webhook.post(path, data=told, headers=headers).status_code == status
+
+    @property
+    def newest(self) -> str:
+        """What the clinic said last, once it has arrived."""
+        ours = len(self.desk.twilio.calls("create"))
+        self.desk.twilio.wait_until(lambda: len([each for each in self.handset.messages if not each.by_twilio]) >= ours)
+        return str(self.handset.last)
+
+
+@pytest.fixture
+def quixworth(clinic: DemoClinic) -> Iterator[Texter]:
+    with FakeTwilio(token=AUTH_TOKEN) as twilio:
+        twilio.number("+12065550100", "short code")
+        twilio.whatsapp("+12065550100")
+        desk = Desk(clinic, twilio)
+        settings = replace(settings_for(twilio), public_url="https://a.example", twilio_webhook_key=WEBHOOK_KEY)
+        bell = SilentBell()
+        mail = Mail(twilio=TwilioMailbox(clinic.engine, VAULT, bell), fates=Fates(clinic.engine, bell))
+        webhook = create_app(settings, FakeWebChat(), vendors=mail).test_client()
+        yield Texter(desk, webhook, twilio.person("+12075550188", "Zebulon Quixworth"))
+
+
+def test_nothing_that_comes_through_twilio_is_stored_or_logged_in_the_clear(
+    quixworth: Texter, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    logs.set_up("worker", "debug")
+    caplog.set_level("WARNING")
+    handset, clinic = quixworth.handset, quixworth.desk.clinic
+    wish, name, born, email, remark = SAID
+    for text in (wish, "1", name, born):
+        quixworth.sends(handset.texts(text))
+    assert "Booked for Zebulon" in quixworth.newest
+    quixworth.sends(handset.sends_media(b"marmalade", "image/jpeg", remark), MediaUrl0=MARMALADE)
+    quixworth.sends(handset.texts_on_whatsapp(f"{email} plumbago"))
+    quixworth.sends(handset.texts_on_whatsapp("plumbago"), ButtonPayload="periwinkle.1", ButtonText="xylophobia")
+    quixworth.sends(handset.texts_on_whatsapp("a list"), ListId="periwinkle.2", ListTitle="xylophobia")
+    quixworth.sends(handset.texts_on_whatsapp(""), Latitude="1", Address="Quixworth", Label="tangerine")
+    quixworth.sends(handset.texts_on_whatsapp("no more plumbago"), OptOutType="STOP")
+    quixworth.sends(handset.texts("tangerine"), From="plumbago", Tangerine="tangerine")
+    quixworth.sends({"CallSid": "tangerine", "From": "+12075550188", "To": "plumbago"})
+    quixworth.sends(handset.texts("CANCEL"))
+    fate = {
+        "MessageSid": "SM1",
+        "MessageStatus": "failed",
+        "ErrorCode": "30007",
+        "To": "+12075550188",
+        "ErrorMessage": "plumbago",
+    }
+    quixworth.posts("status", fate)
+    quixworth.posts("status?outbox=1", fate)
+    for algorithm in ("algorithm=tangerine", "algorithm=HMAC_SHA256,key=tangerine", ""):
+        quixworth.posts("messages", fate, 401, f"{AUTH_TOKEN} of plumbago", algorithm)
+    quixworth.posts("messages", handset.texts("plumbago"), 204, WEBHOOK_KEY, "algorithm=HMAC_SHA256")
+    quixworth.desk.answer()
+    assert quixworth.desk.sql("SELECT DISTINCT status FROM inbox") == [("answered",)]
+    assert len(quixworth.desk.sql("SELECT id FROM consents WHERE NOT given")) == 2
+
+    written = capsys.readouterr()
+    assert "webhook_refused" in written.err
+    assert "webhook_dropped" in written.err
+    assert leaks([written.err, written.out, caplog.text]) == set()
     assert leaks(every_row(clinic.engine)) == set()
     assert leaks([dumped(clinic.engine)]) == set()
 

@@ -56,7 +56,11 @@ def mount(app: Flask, settings: Settings, mail: Mail, limits: Limits) -> frozens
 @blueprint.post("/<account>/messages")
 def take_message(account: str) -> Answer:
     """Keep a message. The answer to it goes by Twilio's API: one here as well would be a second one."""
-    _hook().mailbox.take(_genuine(account))
+    fields = _genuine(account)
+    if "MessageStatus" in dict(fields):  # what became of one of ours: somebody has configured the wrong address
+        _log.warning("webhook_dropped", reason="a status, and no message", channel="twilio")
+    else:
+        _hook().mailbox.take(fields)
     return "", 204
 
 

@@ -1,4 +1,4 @@
-"""Calls of Twilio: how each can end, what it has of us already, and what is fetched from there."""
+"""Calls of Twilio: how each can end, and what is fetched from there."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -54,15 +54,14 @@ def ask(call: Callable[[], T]) -> T:
 def said_before(client: Client, owed: Owed, text: str, prefix: str = "") -> str | None:
     """Twilio's id of this message, where an earlier try of which nobody knew has arrived there: creating one is not idempotent.
 
-    The same words in the answer before are another message; what did not arrive was not said.
+    The same words in an answer before that are another message. What still waits in a queue has no date of sending to be found by.
     """
     if not owed.doubts:
         return None
     to, from_ = f"{prefix}{owed.address}", f"{prefix}{owed.account}"
-    # What is still in Twilio's queue was sent at no time, so that a filter by time would miss it.
-    known = ask(lambda: client.messages.list(to=to, from_=from_, limit=20))  # the newest first
+    listed = ask(lambda: client.messages.list(to=to, from_=from_, limit=20))  # the newest first
     since = datetime.now(UTC) - LOOK_BACK
-    tried = takewhile(lambda each: each.sid != owed.last_message and each.date_created >= since, known)
+    tried = takewhile(lambda each: each.sid != owed.last_message and each.date_created >= since, listed)
     return next((each.sid for each in tried if each.body == text and each.status not in FAILED), None)
 
 

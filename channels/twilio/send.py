@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 import phonenumbers
+from twilio.base.values import unset
 from twilio.rest import Client
 
 from bot.messages import Payload, Say
@@ -51,8 +52,12 @@ class Sms:
         if owed.last_message is None:
             text = f"{text}\n\n{introduction(payload.language, directory)}"
         texts = parts(text, LONGEST)
-        *_, sid = [said_before(self._client, owed, part) or self._say(owed, part) for part in texts]
-        return Outcome("sent", vendor_id=sid, weight=sum(map(segments, texts)))
+        told = [*[None] * (len(texts) - 1), fate_of(self._settings, owed.id)]  # the fate of the last one is that of all
+        sids = [
+            said_before(self._client, owed, text) or self._say(owed, text, to)
+            for text, to in zip(texts, told, strict=True)
+        ]
+        return Outcome("sent", vendor_id=sids[-1], weight=sum(map(segments, texts)))
 
     def fetch(self, _account: str, reference: str, most: int) -> bytes:
         """A file that came with a message. Raises DeliveryFailed."""
@@ -65,14 +70,14 @@ class Sms:
     def close(self) -> None:
         """Its connections end with the process."""
 
-    def _say(self, owed: Owed, text: str) -> str:
+    def _say(self, owed: Owed, text: str, status_callback: str | None) -> str:
         """Create a message; returns Twilio's id of it."""
         message = attempt(
             lambda: self._client.messages.create(
                 to=owed.address,
                 from_=owed.account,
                 body=text,
-                status_callback=fate_of(self._settings, owed.id),
+                status_callback=status_callback or unset,
                 validity_period=int(USEFUL_FOR.total_seconds()),
             )
         )

@@ -65,6 +65,7 @@ class WhatsApp:
         for text in before:
             self._say(owed, text, body=text)
         content = self._choosable(last, rendered, payload, directory) if rendered.items else {"body": last}
+        content["status_callback"] = fate_of(self._settings, owed.id)  # the fate of the last one is that of all
         return Outcome("sent", vendor_id=self._say(owed, last, **content))
 
     def fetch(self, _account: str, reference: str, most: int) -> bytes:
@@ -87,7 +88,6 @@ class WhatsApp:
             lambda: self._client.messages.create(
                 to=f"{WHATSAPP_PREFIX}{owed.address}",
                 from_=f"{WHATSAPP_PREFIX}{owed.account}",
-                status_callback=fate_of(self._settings, owed.id),
                 **content,
             )
         )

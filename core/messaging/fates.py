@@ -97,6 +97,7 @@ def _lost(session: Session, outbox_id: int, row: Any, failure: Failure) -> None:
     if failure.code == reachability.OPTED_OUT:
         consent.record(session, row.address_id, None, "messages", given=False, wording=failure.code, inbox_id=None)
         reachability.opt_out(session, row.address_id, VENDOR)
+        handoffs.hand_over(session, row.conversation_id, reachability.OPTED_OUT, clock.now(session))
     else:
         reachability.lost(session, row.address_id, failure.code, VENDOR, clock.now(session))
 

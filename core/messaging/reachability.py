@@ -9,6 +9,11 @@ from core.database import Session, run
 from core.messaging import handoffs, inbox
 from core.messaging.inbox import Sender
 from core.messaging.outbox import Owed
+from core.people import identities
+
+VENDORS = audit.Actor("sender")
+
+_SPEAKS_FOR = "SELECT patient_id, relationship FROM patient_addresses WHERE address_id = %(id)s ORDER BY patient_id"
 
 OPTED_OUT = "opted_out"
 """Why an address is unreachable whose owner wants no more messages there: only they can change that."""
@@ -37,7 +42,7 @@ WHERE address_id = %(id)s AND status = 'due' RETURNING conversation_id
 
 _MOVE = """
 UPDATE outbox SET address_id = %(address_id)s, channel = %(channel)s, attempts = 0, due_at = clock_timestamp()
-WHERE id = %(id)s AND status = 'due'
+WHERE id = %(id)s AND status = 'due' AND EXISTS (SELECT FROM addresses WHERE id = %(address_id)s AND unreachable IS NULL)
 """
 _GIVE_UP_ONE = """
 UPDATE outbox SET status = 'failed', error = %(why)s, settled_at = clock_timestamp() WHERE id = %(id)s AND status = 'due'
@@ -54,17 +59,29 @@ def lost(session: Session, address_id: int, why: str, actor: audit.Actor, now: d
 
 
 def move(session: Session, vault: Vault, owed: Owed, to: tuple[str, str], why: str) -> None:
-    """Let a message go to the same address on another channel and account; where somebody else's chat is there, staff are told."""
+    """Let a message go to the same address on another channel and account.
+
+    Where somebody else's chat is there, or nothing reaches it there either, staff are told.
+    """
     channel, account = to
     sender = Sender(channel, account, owed.address)
     home = inbox.find_home(session, vault, sender) if account else None
     if account and home is None:
         home = inbox.settle_beside(session, vault, sender, owed.conversation_id)
-    if home is None or home.conversation_id != owed.conversation_id:
-        if run(session, _GIVE_UP_ONE, id=owed.id, why=why).rowcount:
-            handoffs.hand_over(session, owed.conversation_id, "undelivered", clock.now(session))
+        _speak_for_the_same(session, owed.address_id, home)
+    is_theirs = home is not None and home.conversation_id == owed.conversation_id
+    if is_theirs and run(session, _MOVE, id=owed.id, address_id=home and home.address_id, channel=channel).rowcount:
         return
-    run(session, _MOVE, id=owed.id, address_id=home.address_id, channel=channel)
+    if run(session, _GIVE_UP_ONE, id=owed.id, why=why).rowcount:
+        handoffs.hand_over(session, owed.conversation_id, "undelivered", clock.now(session))
+
+
+def _speak_for_the_same(session: Session, address_id: int, beside: inbox.Home | None) -> None:
+    """The same number on another channel is the same person's."""
+    if beside is None:
+        return
+    for patient_id, relationship in run(session, _SPEAKS_FOR, id=address_id).fetchall():
+        identities.link(session, beside.address_id, patient_id, relationship, VENDORS)
 
 
 def opt_out(session: Session, address_id: int, actor: audit.Actor) -> None:

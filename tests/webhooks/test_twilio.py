@@ -107,6 +107,13 @@ class Webhook:
 
 
 @pytest.fixture
+def practice(lasting_practice: Practice) -> Practice:
+    """To which nobody has written yet."""
+    lasting_practice.forget_chats()
+    return lasting_practice
+
+
+@pytest.fixture
 def webhook(practice: Practice) -> Webhook:
     """In front of the practice's own database."""
     return in_front_of(practice.engine)

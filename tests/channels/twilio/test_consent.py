@@ -185,22 +185,28 @@ def test_a_visit_is_cancelled_by_saying_so(desk: Desk, amy: Chat) -> None:
 # --- coming back -----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("word", ["START", "unstop", " Yes "])
-def test_whoever_comes_back_is_answered_by_twilio_alone_and_heard_from_then_on(
-    desk: Desk, amy: Chat, word: str
-) -> None:
-    does_nothing(desk, "STOP", HELLO, word)
-    assert consents(desk)[1:] == [("messages", True, f"{word.strip().upper()} {EDITION}")]
-    assert not has_left(desk)
-    assert [message.by_twilio for message in amy.person.messages] == [True, True]
-    assert "Commercial Street" in amy.texts(HELLO)
+def chats(desk: Desk, count: int) -> list[Chat]:
+    """Some people with the clinic, each by themselves."""
+    return [Chat(desk, desk.twilio.person(f"+1207555{number:04}")) for number in range(count)]
+
+
+def test_whoever_comes_back_is_answered_by_twilio_alone_and_heard_from_then_on(desk: Desk) -> None:
+    for word, chat in zip(words_back := ["START", "unstop", " Yes "], chats(desk, 3), strict=True):
+        does_nothing(desk, "STOP", HELLO, word, person=chat.person)
+        assert [message.by_twilio for message in chat.person.messages] == [True, True]
+        assert "Commercial Street" in chat.texts(HELLO)
+    back = [("messages", True, f"{word.strip().upper()} {EDITION}") for word in words_back]
+    assert [each for each in consents(desk) if each[1]] == back
+    assert desk.sql("SELECT unreachable FROM addresses WHERE channel = 'sms'") == [(None,)] * 3
     assert verified(desk) == {}
 
 
-@pytest.mark.parametrize("yes", ["Yes.", "YES", "yes"])
-def test_yes_of_somebody_who_never_left_is_an_answer(desk: Desk, amy: Chat, yes: str) -> None:
-    amy.texts("cleaning with Dr Lee Tuesday at 9:40")
-    assert "I am holding Tuesday" in amy.texts(yes)
+def test_yes_of_somebody_who_never_left_is_an_answer(desk: Desk) -> None:
+    for yes, chat, day in zip(
+        ["Yes.", "YES", "yes"], chats(desk, 3), ["Tuesday", "Wednesday", "Thursday"], strict=True
+    ):
+        chat.texts(f"cleaning with Dr Lee {day} at 9:40")
+        assert f"I am holding {day}" in chat.texts(yes)
     assert consents(desk) == []
 
 

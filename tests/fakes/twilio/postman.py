@@ -221,7 +221,7 @@ class Postman:
                 failure = "" if 200 <= response.status <= 299 else f"{response.status // 100}xx"
                 said = await response.text(errors="replace")
                 return Answer(response.status, said, response.content_type, failure)
-        except (aiohttp.ClientError, OSError):
+        except (aiohttp.ClientError, OSError, RuntimeError):  # the last where the fake has gone home meanwhile
             return Answer(failure="ct")
 
     def _headers(self, errand: Errand, url: str, body: Fields) -> dict[str, str]:
