@@ -62,7 +62,9 @@ class Front:
     async def _arrived(self, home: str, protocol: HTTPProtocol, length: int, largest: int) -> bytes:
         """The body, counted while it arrives: who looks at a page sends none, and is not kept from it by who does."""
         if self._most and self._arriving[home] >= self._most:
-            raise _Refused(429)
+            raise _Refused(
+                503 if largest == LARGEST_UPDATE else 429
+            )  # a vendor tries a 503 again, and a 429 not always
         self._arriving[home] += 1
         try:
             return await asyncio.wait_for(_body(protocol, length, largest), BODY_PATIENCE)

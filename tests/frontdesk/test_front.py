@@ -148,13 +148,14 @@ def test_half_a_message_does_not_pass_for_a_whole_one(headers: dict[str, str], s
 
 
 @pytest.mark.parametrize(("people", "refused"), [(True, 5), (False, 0)])
-def test_one_peer_cannot_have_bodies_without_number_under_way_but_a_proxy_can(
-    monkeypatch: pytest.MonkeyPatch, people: bool, refused: int
+@pytest.mark.parametrize(("path", "status"), [("/chat", 429), ("/webhooks/twilio/AC1/messages", 503)])
+def test_one_peer_cannot_have_bodies_without_number_under_way_but_a_proxy_can_and_a_vendor_is_told_to_come_again(
+    monkeypatch: pytest.MonkeyPatch, people: bool, refused: int, path: str, status: int
 ) -> None:
     monkeypatch.setattr(front, "BODY_PATIENCE", 0.05)
     slow = [Protocol(ends=False) for _ in range(BODIES_AT_ONCE + 5)]
-    serve(*((Scope(), protocol) for protocol in slow), people=people)
-    assert [protocol.status for protocol in slow].count(429) == refused
+    serve(*((Scope(path=path), protocol) for protocol in slow), people=people)
+    assert [protocol.status for protocol in slow].count(status) == refused
 
 
 def test_who_looks_is_not_kept_out_by_who_sends_from_the_same_address(monkeypatch: pytest.MonkeyPatch) -> None:
