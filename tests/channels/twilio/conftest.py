@@ -23,7 +23,7 @@ AMY = "+12075550142"
 
 def settings_for(twilio: FakeTwilio) -> Settings:
     return Settings(
-        public_url="https://chat.example.org",
+        public_url="http://127.0.0.1:1",
         twilio_account_sid=twilio.account,
         twilio_auth_token=twilio.token,
         twilio_number=(OURS,),

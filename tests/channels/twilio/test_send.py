@@ -134,7 +134,7 @@ def test_an_answer_is_kept_for_an_hour_and_not_for_longer(desk: Desk, amy: Chat)
     (call,) = [call for call in desk.twilio.ledger if call.method == "create"]
     assert call.parameters["ValidityPeriod"] == "3600"
     assert call.parameters["StatusCallback"].startswith(
-        f"https://chat.example.org/webhooks/twilio/{desk.twilio.account}/status?outbox="
+        f"http://127.0.0.1:1/webhooks/twilio/{desk.twilio.account}/status?outbox="
     )
     assert len(call.parameters["Body"]) <= LONGEST
 

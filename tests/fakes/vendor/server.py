@@ -77,7 +77,7 @@ class Server:
         self._runner = web.ServerRunner(web.Server(self.answer), handle_signals=False, shutdown_timeout=0.1)
         await self._runner.setup()
         await self._listen()
-        self._serving = asyncio.ensure_future(self.work())
+        self._serving = asyncio.create_task(self.work())
 
     async def _listen(self) -> None:
         self._site = web.TCPSite(self._runner, "127.0.0.1", self.port)
@@ -91,14 +91,10 @@ class Server:
             connection.force_close()
 
     async def _close(self) -> None:
-        self._serving.cancel()
-        await asyncio.gather(self._serving, return_exceptions=True)
+        await _ended({self._serving})
         await self._hang_up()
         await self._runner.cleanup()
-        others = asyncio.all_tasks() - {asyncio.current_task()}
-        for task in others:
-            task.cancel()
-        await asyncio.gather(*others, return_exceptions=True)
+        await _ended({task for task in asyncio.all_tasks() if task is not asyncio.current_task()})
 
     async def _settled(self) -> None:
         known, since = -1, 0.0
@@ -117,3 +113,11 @@ class Server:
             await self.bell.until(lambda: self.releases > releases)
         if fault.seconds:
             await self.bell.until(lambda: False, self._clock.now() + fault.seconds)
+
+
+async def _ended(tasks: "set[asyncio.Task[Any]]") -> None:
+    """Cancelled until they end: a post to nobody may take a cancellation for its own."""
+    while tasks:
+        for task in tasks:
+            task.cancel()
+        _, tasks = await asyncio.wait(tasks, timeout=0.1)
