@@ -441,8 +441,9 @@ def most_within(seconds: float, moments: list[float]) -> int:
 
 def test_a_number_says_one_segment_a_second_whoever_it_writes_to(stage: Stage) -> None:
     people = [stage.person() for _ in range(2)]
-    for person in people:  # two that are claimed in the same instant do not see each other, and both count
+    for person in people:
         person.texts("where are you?", to=SLOW)
+    for person in people:
         person.waits_for(1, PATIENCE)
     moments = [call.monotonic for person in people for call in stage.twilio.calls("create", person)]
     assert max(moments) - min(moments) > people[0].last.segments - 0.1

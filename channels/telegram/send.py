@@ -33,7 +33,7 @@ from core.messaging.outbox import Outcome, Owed, Rate
 from core.scheduling.directory import Directory
 
 # https://core.telegram.org/bots/faq#my-bot-is-hitting-limits-how-do-i-avoid-this: 30 a second; one a second in a chat, with short
-# bursts; 20 a minute in a group. A little less, as senders that claim in the same instant do not see each other.
+# bursts; 20 a minute in a group. A little less, as calls do not take equally long on their way.
 ACCOUNT = Rate(timedelta(seconds=1) / 25)
 CHAT = Rate(timedelta(seconds=1), burst=3)
 GROUP = Rate(timedelta(seconds=3))

@@ -203,26 +203,32 @@ WHERE h.status = 'due' AND h.channel = ANY (%(channels)s)
   AND h.id = (SELECT e.id FROM outbox e WHERE e.address_id = h.address_id AND e.status IN ('due', 'sending')
                 AND (e.fate IS NULL OR e.due_at <= clock_timestamp()) ORDER BY e.id LIMIT 1)
 """
+_PACED = "greatest({next_at} + {allowance}, clock_timestamp()) + {interval} - {allowance}"
+# Whoever moves the account's pace on may send: of two who claim in the same instant, the second finds it moved.
 _CLAIM = f"""
-UPDATE outbox o SET status = 'sending', leased_until = clock_timestamp() + %(lease)s, attempts = attempts + 1
-WHERE o.id = ANY (ARRAY(
-  SELECT h.id {_MAY_GO} AND h.due_at <= clock_timestamp() AND a.next_at <= clock_timestamp()
+WITH head AS (
+  SELECT h.id, a.channel, a.account {_MAY_GO} AND h.due_at <= clock_timestamp() AND a.next_at <= clock_timestamp()
     AND (p.next_at IS NULL OR p.next_at <= clock_timestamp())
-  ORDER BY h.priority, h.id LIMIT 1 FOR UPDATE OF h SKIP LOCKED))
+  ORDER BY h.priority, h.id LIMIT 1 FOR UPDATE OF h SKIP LOCKED),
+rate AS (
+  SELECT head.*, every, allowance FROM head, unnest(%(channels)s::text[], %(intervals)s::interval[], %(allowances)s::interval[])
+    AS known (name, every, allowance) WHERE name = head.channel),
+paced AS (
+  INSERT INTO paces (channel, account, next_at)
+  SELECT channel, account, clock_timestamp() + every - allowance FROM rate WHERE every > interval '0'
+  ON CONFLICT (channel, account) DO UPDATE
+    SET next_at = (SELECT {_PACED.format(next_at="paces.next_at", interval="every", allowance="allowance")} FROM rate)
+    WHERE paces.next_at <= clock_timestamp() RETURNING 1)
+UPDATE outbox o SET status = 'sending', leased_until = clock_timestamp() + %(lease)s, attempts = attempts + 1
+FROM rate WHERE o.id = rate.id AND (every = interval '0' OR EXISTS (SELECT FROM paced))
 RETURNING o.id, o.conversation_id, o.address_id, o.attempts, o.payload, o.channel, o.doubts, o.error
 """
 _NEXT_AT = f"""
 SELECT extract(epoch FROM min(greatest(h.due_at, a.next_at, p.next_at)) - clock_timestamp())::float8 {_MAY_GO}
 """
 
-# What a claim brings with it, and the account's pace. Two senders who claim in the same instant are both ahead of it, and both count.
-_PACED = "greatest({next_at} + %(allowance)s, clock_timestamp()) + %(interval)s - %(allowance)s"
-_OPEN = f"""
-WITH paced AS (
-  INSERT INTO paces (channel, account, next_at)
-  SELECT channel, account, clock_timestamp() + %(interval)s - %(allowance)s FROM addresses
-  WHERE id = %(address_id)s AND %(interval)s > interval '0'
-  ON CONFLICT (channel, account) DO UPDATE SET next_at = {_PACED.format(next_at="paces.next_at")})
+# What a claim brings with it.
+_OPEN = """
 SELECT a.value, a.account, k.id AS key_id, k.wrapped, a.unreachable,
   (SELECT received_at FROM inbox WHERE conversation_id = a.conversation_id AND address_id = a.id
    ORDER BY seq DESC NULLS FIRST LIMIT 1) AS heard_at,
@@ -259,7 +265,7 @@ WITH o AS (
 {_PROMPTED},
 r AS (UPDATE prompts SET retired_at = clock_timestamp() FROM o WHERE prompts.id = ANY (%(retired)s::bigint[])),
 a AS (
-  UPDATE addresses SET next_at = {_PACED.format(next_at="next_at")} FROM o
+  UPDATE addresses SET next_at = {_PACED.format(next_at="next_at", interval="%(interval)s", allowance="%(allowance)s")} FROM o
   WHERE addresses.id = o.address_id AND %(interval)s > interval '0'),
 w AS (
   UPDATE paces SET next_at = paces.next_at + %(more)s FROM o JOIN addresses b ON b.id = o.address_id
@@ -313,11 +319,18 @@ def claim(session: Session, vault: Vault, channels: Mapping[str, Rate]) -> tuple
 
     Commit, then call the vendor, then `settle`. Raises UniqueViolation when another sender was faster with its address: claim again.
     """
-    while (row := run(session, _CLAIM, lease=LEASE, channels=list(channels)).fetchone()) is not None:
-        rate = channels[row.channel]
-        values = {"id": row.id, "address_id": row.address_id, "interval": rate.interval, "allowance": rate.allowance}
+    rates = channels.values()
+    values = {
+        "lease": LEASE,
+        "channels": list(channels),
+        "intervals": [rate.interval for rate in rates],
+        "allowances": [rate.allowance for rate in rates],
+    }
+    while (row := run(session, _CLAIM, **values).fetchone()) is not None:
         try:
-            return row.channel, _opened(vault, row, run(session, _OPEN, **values).fetchone())
+            return row.channel, _opened(
+                vault, row, run(session, _OPEN, id=row.id, address_id=row.address_id).fetchone()
+            )
         except Unreadable:  # alone: whoever else is owed something must not wait for it
             _settle(session, row.id, row.attempts, Outcome("failed", error="unreadable"), ANY_RATE)
     return None
