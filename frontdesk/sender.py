@@ -104,6 +104,7 @@ class Sender:
             pass
         with transaction(self.engine) as session:
             outbox.expire_leases(session)
+            outbox.drop_late(session)
         if time.monotonic() >= self._ask_at:
             self._ask_at = time.monotonic() + RECONCILE_EVERY.total_seconds() / 10
             for channel, speaker in self.speakers.items():

@@ -32,8 +32,8 @@ def sweep_holds(session: Session, _vault: Vault) -> int:
 
 
 def expire_sends(session: Session, _vault: Vault) -> int:
-    """Call a hand-over *unknown* whose sender died."""
-    return outbox.expire_leases(session)
+    """Call a hand-over *unknown* whose sender died, and drop what came too late."""
+    return outbox.expire_leases(session) + outbox.drop_late(session)
 
 
 def forget_words(session: Session, _vault: Vault) -> int:

@@ -24,6 +24,9 @@ from core.messaging.outbox import Outcome, Owed, Rate
 from core.scheduling.directory import Directory
 
 USEFUL_FOR = timedelta(hours=1)  # an answer that comes later than that answers nothing
+LONGEST_QUEUE = timedelta(
+    hours=10
+)  # that Twilio keeps a message: https://www.twilio.com/docs/messaging/api/message-resource
 
 
 def open_sms(settings: Settings) -> "Sms":
@@ -78,10 +81,16 @@ class Sms:
                 from_=owed.account,
                 body=text,
                 status_callback=status_callback or unset,
-                validity_period=int(USEFUL_FOR.total_seconds()),
+                validity_period=_validity(owed),
             )
         )
         return str(message.sid)
+
+
+def _validity(owed: Owed) -> int:
+    """In how many seconds from now it is of no use any more."""
+    useful_for = owed.useful_for or (LONGEST_QUEUE if owed.is_vital else USEFUL_FOR)
+    return max(1, int(min(useful_for, LONGEST_QUEUE).total_seconds()))
 
 
 def introduction(language: str, directory: Directory) -> str:

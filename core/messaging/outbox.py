@@ -36,7 +36,10 @@ LEASE = timedelta(seconds=45)  # longer than a vendor call's whole deadline; an 
 AGAIN = timedelta(seconds=3)  # before what may have arrived is said once more
 
 CODE, ANSWER, REMINDER, BULK = range(4)
-"""Priorities: whose message goes first where a vendor lets only so many go. Within one address nothing overtakes."""
+"""Priorities: whose message goes first where a vendor lets only so many go; among equals, what is of no use the soonest.
+
+Within one address nothing overtakes.
+"""
 
 outbox = Table(
     "outbox",
@@ -49,6 +52,7 @@ outbox = Table(
     Column("payload", LargeBinary),  # gone when its time is over
     Column("status", Text, nullable=False, server_default="due"),
     Column("due_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    Column("useful_until", DateTime(timezone=True)),  # by the database's own clock; what has none is never too late
     Column("leased_until", DateTime(timezone=True)),
     Column("attempts", SmallInteger, nullable=False, server_default="0"),
     Column("vendor_id", Text),
@@ -61,8 +65,13 @@ outbox = Table(
     Column("doubts", SmallInteger, nullable=False, server_default="0"),  # attempts after which nobody knew
     CheckConstraint("status IN ('due', 'sending', 'sent', 'failed', 'unknown')", name="status"),
     Index("outbox_queue_idx", "address_id", "id", postgresql_where=text("status IN ('due', 'sending')")),
-    Index("outbox_due_idx", "priority", "id", postgresql_where=text("status = 'due'")),
+    Index("outbox_due_idx", "priority", "useful_until", "id", postgresql_where=text("status = 'due'")),
     Index("outbox_address_id_idx", "address_id", "id", postgresql_where=text("vendor_id IS NOT NULL")),
+    Index(
+        "outbox_useful_until_idx",
+        "useful_until",
+        postgresql_where=text("status = 'due' AND useful_until IS NOT NULL"),
+    ),
     Index("outbox_in_flight_idx", "address_id", unique=True, postgresql_where=text("status = 'sending'")),
     Index("outbox_conversation_id_seq_idx", "conversation_id", "seq"),
     Index("outbox_kept_idx", "due_at", postgresql_where=text("payload IS NOT NULL")),
@@ -133,6 +142,9 @@ class Owed:
     address: str
     attempts: int
     payload: bytes
+    priority: int = ANSWER
+    is_vital: bool = False
+    useful_for: timedelta | None = None  # from now on; None where it is never too late
     doubts: int = 0  # earlier attempts after which nobody knew
     error: str | None = None  # what came of the last attempt
     opted_out: bool = False  # they want no more messages there
@@ -170,14 +182,15 @@ class Message:
     lasts: bool = False
     is_vital: bool = False
     priority: int = ANSWER
+    useful_for: timedelta | None = None  # what cannot go within that time is not sent; None is always of use
 
 
 # What a turn owes, in the statement that ends it: rows of VALUES, as arrays cost the client more than a statement of their own.
 _OWING = """
-said (seq, payload, token, choices, expires_at, lasts, is_vital, priority) AS (VALUES {rows}),
+said (seq, payload, token, choices, expires_at, lasts, is_vital, priority, useful_for) AS (VALUES {rows}),
 o AS (
-  INSERT INTO outbox (conversation_id, address_id, channel, seq, payload, is_vital, priority)
-  SELECT %(id)s, a.id, a.channel, said.seq, said.payload, said.is_vital, said.priority FROM said, addresses a
+  INSERT INTO outbox (conversation_id, address_id, channel, seq, payload, is_vital, priority, useful_until)
+  SELECT %(id)s, a.id, a.channel, said.seq, said.payload, said.is_vital, said.priority, clock_timestamp() + said.useful_for FROM said, addresses a
   WHERE a.id = %(address_id)s ORDER BY said.seq RETURNING id, seq),
 p AS (
   INSERT INTO prompts (conversation_id, outbox_id, token, choices, expires_at, lasts)
@@ -185,7 +198,7 @@ p AS (
 """
 _ROW = (
     "(%(seq{n})s::bigint, %(payload{n})s::bytea, %(token{n})s::text, %(choices{n})s::bytea, %(expires_at{n})s::timestamptz, "
-    "%(lasts{n})s::boolean, %(is_vital{n})s::boolean, %(priority{n})s::smallint)"
+    "%(lasts{n})s::boolean, %(is_vital{n})s::boolean, %(priority{n})s::smallint, %(useful_for{n})s::interval)"
 )
 
 # The prompt that a typed digit answers: the newest that was sent to the address of message `m` before that came. Whether it is
@@ -202,6 +215,7 @@ FROM outbox h JOIN addresses a ON a.id = h.address_id LEFT JOIN paces p ON p.cha
 WHERE h.status = 'due' AND h.channel = ANY (%(channels)s)
   AND h.id = (SELECT e.id FROM outbox e WHERE e.address_id = h.address_id AND e.status IN ('due', 'sending')
                 AND (e.fate IS NULL OR e.due_at <= clock_timestamp()) ORDER BY e.id LIMIT 1)
+  AND (h.useful_until IS NULL OR h.useful_until > clock_timestamp())
 """
 _PACED = "greatest({next_at} + {allowance}, clock_timestamp()) + {interval} - {allowance}"
 # Whoever moves the account's pace on may send: of two who claim in the same instant, the second finds it moved.
@@ -209,7 +223,7 @@ _CLAIM = f"""
 WITH head AS (
   SELECT h.id, a.channel, a.account {_MAY_GO} AND h.due_at <= clock_timestamp() AND a.next_at <= clock_timestamp()
     AND (p.next_at IS NULL OR p.next_at <= clock_timestamp())
-  ORDER BY h.priority, h.id LIMIT 1 FOR UPDATE OF h SKIP LOCKED),
+  ORDER BY h.priority, h.useful_until, h.id LIMIT 1 FOR UPDATE OF h SKIP LOCKED),
 rate AS (
   SELECT head.*, every, allowance FROM head, unnest(%(channels)s::text[], %(intervals)s::interval[], %(allowances)s::interval[])
     AS known (name, every, allowance) WHERE name = head.channel),
@@ -221,7 +235,8 @@ paced AS (
     WHERE paces.next_at <= clock_timestamp() RETURNING 1)
 UPDATE outbox o SET status = 'sending', leased_until = clock_timestamp() + %(lease)s, attempts = attempts + 1
 FROM rate WHERE o.id = rate.id AND (every = interval '0' OR EXISTS (SELECT FROM paced))
-RETURNING o.id, o.conversation_id, o.address_id, o.attempts, o.payload, o.channel, o.doubts, o.error
+RETURNING o.id, o.conversation_id, o.address_id, o.attempts, o.payload, o.channel, o.priority, o.is_vital, o.doubts, o.error,
+  o.useful_until - clock_timestamp() AS useful_for
 """
 _NEXT_AT = f"""
 SELECT extract(epoch FROM min(greatest(h.due_at, a.next_at, p.next_at)) - clock_timestamp())::float8 {_MAY_GO}
@@ -280,6 +295,11 @@ WITH o AS (
   WHERE status = 'sending' AND leased_until < clock_timestamp() RETURNING id, conversation_id, status, is_vital),
 {_PROMPTED}
 SELECT conversation_id, status, is_vital FROM o
+"""
+
+_TOO_LATE = """
+UPDATE outbox SET status = 'failed', error = 'too_late', settled_at = clock_timestamp()
+WHERE status = 'due' AND useful_until <= clock_timestamp() RETURNING id, conversation_id, status, is_vital
 """
 
 _ALL_SAID = """
@@ -359,6 +379,9 @@ def _opened(vault: Vault, row: Any, home: Any) -> Owed:
         key.open_text("addresses.value", row.conversation_id, home.value),
         row.attempts,
         key.open("outbox.payload", row.conversation_id, row.payload),
+        row.priority,
+        row.is_vital,
+        row.useful_for,
         row.doubts,
         row.error,
         home.unreachable == "opted_out",
@@ -406,6 +429,13 @@ def expire_leases(session: Session) -> int:
     expired = run(session, _EXPIRED).fetchall()
     _tell_staff(session, expired)
     return len(expired)
+
+
+def drop_late(session: Session) -> int:
+    """What is of no use any more is not sent: a reminder of a visit that has begun. Returns how many there were."""
+    late = run(session, _TOO_LATE).fetchall()
+    _tell_staff(session, late)
+    return len(late)
 
 
 def _tell_staff(session: Session, settled: list[Any]) -> None:

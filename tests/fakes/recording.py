@@ -44,6 +44,7 @@ class Recording:
     takes: float = 0  # seconds until it answers
     account_rate: Rate = ANY_RATE
     per_address: Rate = ANY_RATE
+    weight: int = 1  # of each message, in the account's intervals
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def will(self, *outcomes: BaseException | None) -> None:
@@ -97,7 +98,7 @@ class Recording:
         try:
             if trouble is not None:
                 raise trouble
-            return Outcome("sent", vendor_id=f"vendor-{owed.id}")
+            return Outcome("sent", vendor_id=f"vendor-{owed.id}", weight=self.weight)
         finally:
             with self._lock:
                 self.in_flight[owed.address] -= 1
