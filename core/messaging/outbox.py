@@ -210,19 +210,20 @@ ORDER BY p.id DESC LIMIT 1
 """
 
 # One in flight per address, and only the oldest; but what failed at its vendor and is tried again much later holds up nobody: four senders that claimed plain rows delivered reply 2 first in 61 of 200 chats.
+# One moment for all rows of a statement: a pace that opened while a long queue is walked would let the middle of it go first.
 _MAY_GO = """
 FROM outbox h JOIN addresses a ON a.id = h.address_id LEFT JOIN paces p ON p.channel = a.channel AND p.account = a.account
 WHERE h.status = 'due' AND h.channel = ANY (%(channels)s)
   AND h.id = (SELECT e.id FROM outbox e WHERE e.address_id = h.address_id AND e.status IN ('due', 'sending')
-                AND (e.fate IS NULL OR e.due_at <= clock_timestamp()) ORDER BY e.id LIMIT 1)
-  AND (h.useful_until IS NULL OR h.useful_until > clock_timestamp())
+                AND (e.fate IS NULL OR e.due_at <= statement_timestamp()) ORDER BY e.id LIMIT 1)
+  AND (h.useful_until IS NULL OR h.useful_until > statement_timestamp())
 """
 _PACED = "greatest({next_at} + {allowance}, clock_timestamp()) + {interval} - {allowance}"
 # Whoever moves the account's pace on may send: of two who claim in the same instant, the second finds it moved.
 _CLAIM = f"""
 WITH head AS (
-  SELECT h.id, a.channel, a.account {_MAY_GO} AND h.due_at <= clock_timestamp() AND a.next_at <= clock_timestamp()
-    AND (p.next_at IS NULL OR p.next_at <= clock_timestamp())
+  SELECT h.id, a.channel, a.account {_MAY_GO} AND h.due_at <= statement_timestamp() AND a.next_at <= statement_timestamp()
+    AND (p.next_at IS NULL OR p.next_at <= statement_timestamp())
   ORDER BY h.priority, h.useful_until, h.id LIMIT 1 FOR UPDATE OF h SKIP LOCKED),
 rate AS (
   SELECT head.*, every, allowance FROM head, unnest(%(channels)s::text[], %(intervals)s::interval[], %(allowances)s::interval[])

@@ -47,6 +47,9 @@ def test_of_a_mornings_reminders_the_nearest_visits_are_told_of_first_and_nobody
     Random(5).shuffle(waits)
     for number, wait in enumerate(waits):
         reminded(practice, number, wait)
+    practice.sql(
+        "UPDATE outbox SET useful_until = useful_until - due_at + clock_timestamp()"
+    )  # all owed at this moment
     told: list[tuple[int, float]] = []  # when, and when the visit is
     for now in range(0, SEGMENTS * REMINDERS + STEP, STEP):
         told += [(now, float(key)) for key in deliver(practice, vendor)]
