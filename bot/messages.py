@@ -289,10 +289,18 @@ class Reply(msgspec.Struct, frozen=True):
     asks_number: bool = False  # their telephone number, which some channels can share and prove by a button
 
 
+NoticeKind = Literal[
+    "reminder", "visit_moved", "visit_cancelled", "waiting_list", "agenda", "bill", "feedback", "message"
+]
+"""What the clinic says unasked."""
+
+
 class Payload(msgspec.Struct, frozen=True, omit_defaults=True):
     """A reply as the outbox keeps it; the token makes its choices tappable.
 
     `receipt` is of the tap that it answers; a page of a longer list may stand `in_place` of the one whose button that was.
+    A `notice` is sent unasked: some channels let it through only by a text that was approved before, in which the values of its first
+    sentence are put; its choices are the buttons of that text, in that order.
     """
 
     reply: Reply
@@ -300,6 +308,7 @@ class Payload(msgspec.Struct, frozen=True, omit_defaults=True):
     token: str | None = None
     receipt: Receipt | None = None
     in_place: bool = False
+    notice: NoticeKind | None = None
 
 
 _PAYLOAD = msgspec.json.Decoder(Payload)

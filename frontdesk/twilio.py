@@ -377,7 +377,7 @@ def _templates(desk: _Desk) -> Lines:
         found.setdefault(each.friendly_name, []).append(each)
     yield "Templates, by which WhatsApp lets us write first (`frontdesk whatsapp templates` prints them)"
     for language in texts.languages():
-        for kind in templates.KINDS:
+        for kind in templates.TEMPLATES:
             wanted = templates.content(kind, language, desk.clinic)
             yield f"  {wanted['friendly_name']}: {_approval(wanted, found.get(wanted['friendly_name'], []))}."
 

@@ -14,5 +14,5 @@ def print_templates(clinic: Directory, language: str | None) -> None:
     if language is not None and language not in known:
         raise CannotRun(f"There are no texts in {language}; there are in {', '.join(known)}.")
     for code in known if language is None else [language]:
-        for kind in templates.KINDS:
+        for kind in templates.TEMPLATES:
             print(json.dumps(templates.content(kind, code, clinic), ensure_ascii=False))

@@ -10,20 +10,18 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from bot.messages import CancelVisit, Choice, MoveVisit, Payload, Reply, Say, pack
 from channels.twilio import SMS, WHATSAPP
-from channels.twilio.templates import SAMPLES, TEMPLATES
 from core import clock
 from core.compliance.audit import SETUP
-from core.database import Session, transaction
-from core.messaging import attachments, inbox, outbox
+from core.database import transaction
+from core.messaging import attachments, inbox
 from core.messaging.inbox import Home, Sender
 from core.people import identities, patients
 from frontdesk.ports import is_healthy
 from frontdesk.sender import THREADS
-from tests import databases, demo_clinic, processes
+from tests import databases, demo_clinic, processes, reminders
 from tests.demo_clinic import VAULT, DemoClinic
-from tests.factories import owe, wait_for
+from tests.factories import wait_for
 from tests.fakes.twilio import FakeTwilio, faults
 from tests.fakes.twilio.people import Person, Shown
 from tests.processes import PATIENCE, Cast
@@ -230,35 +228,9 @@ def said(person: Person, words: str) -> int:
 
 
 def remind(stage: Stage, person: Person, channel: str = SMS) -> None:
-    """A reminder of their visit is owed to this person; its digits are good until tomorrow."""
-    home = stage.home(person, channel)
+    """A reminder of their visit is owed to this person."""
     with stage.session() as session:
-        ((visit,),) = session.exec_driver_sql(
-            "SELECT v.id FROM appointments v JOIN patient_addresses USING (patient_id) WHERE address_id = %(id)s",
-            {"id": home.address_id},
-        )
-        owe(session, home, _reminder(session, home, visit))
-        session.exec_driver_sql("NOTIFY outbox")
-
-
-def _reminder(session: Session, home: Home, visit: int) -> outbox.Message:
-    template = TEMPLATES["reminder"]
-    label = {name: Say(f"whatsapp.template.button.{name}") for name in ("move", "cancel")}
-    choices = (Choice(label["move"], MoveVisit(visit)), Choice(label["cancel"], CancelVisit(visit)))
-    reply = Reply((Say(template.key, {name: SAMPLES[name] for name in template.variables}),), choices)
-    ((seq,),) = session.exec_driver_sql(
-        "UPDATE conversations SET last_seq = last_seq + 1 WHERE id = %(id)s RETURNING last_seq",
-        {"id": home.conversation_id},
-    )
-    token = f"reminder{visit}"
-    return outbox.Message(
-        seq,
-        home.key.seal("outbox.payload", home.conversation_id, pack(Payload(reply, "en", token))),
-        token,
-        home.key.seal("prompts.choices", home.conversation_id, pack(choices)),
-        clock.now(session) + DAY,
-        priority=outbox.REMINDER,
-    )
+        reminders.remind(session, stage.home(person, channel))
 
 
 # --- booking ---------------------------------------------------------------------------------------------------------
@@ -305,9 +277,9 @@ def test_a_digit_answers_a_reminder_hours_after_it_was_sent(stage: Stage) -> Non
     ben = stage.known(SMS)
     texts(stage, ben, *ALL_SAID)
     reminder = answer(stage, ben, lambda: remind(stage, ben))
-    assert reminder.text.endswith("2 Cancel the visit")
+    assert reminder.text.endswith("3 Cancel the visit")
     with stage.later(timedelta(hours=5)):
-        assert "cancelled" in texts(stage, ben, "2").text.lower()
+        assert "cancelled" in texts(stage, ben, "3").text.lower()
     assert stage.visits(ben) == ["cancelled"]
 
 
@@ -358,7 +330,7 @@ def test_a_digit_by_sms_answers_what_could_not_go_by_whatsapp(stage: Stage) -> N
     chats(stage, ben, *ALL_SAID)
     stage.ages(ben)
     answer(stage, ben, lambda: remind(stage, ben, WHATSAPP))
-    assert "cancelled" in texts(stage, ben, "2").text.lower()
+    assert "cancelled" in texts(stage, ben, "3").text.lower()
 
 
 def test_what_whatsapp_refuses_before_the_call_is_answered_goes_by_sms(stage: Stage) -> None:

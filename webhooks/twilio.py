@@ -68,7 +68,8 @@ def take_message(account: str) -> Answer:
 def take_fate(account: str) -> Answer:
     """Note what became of a message of ours, whose number stands in the address."""
     fields = _genuine(account)
-    _hook().fates.take(request.args.get("outbox", ""), dict(fields))
+    by_template = request.args.get("by") == "template"
+    _hook().fates.take(request.args.get("outbox", ""), dict(fields), by_template=by_template)
     return "", 204
 
 

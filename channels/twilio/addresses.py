@@ -21,9 +21,10 @@ def receipts(settings: Settings) -> str:
     return f"{_account(settings)}/status{_RULES}"
 
 
-def fate_of(settings: Settings, outbox_id: int) -> str:
-    """What becomes of this message comes here."""
-    return f"{_account(settings)}/status?outbox={outbox_id}{_RULES}"
+def fate_of(settings: Settings, outbox_id: int, *, by_template: bool = False) -> str:
+    """What becomes of this message comes here. What was said by a template says so, as what fails then goes another way."""
+    said_by = "&by=template" if by_template else ""
+    return f"{_account(settings)}/status?outbox={outbox_id}{said_by}{_RULES}"
 
 
 def without_rules(address: str) -> str:

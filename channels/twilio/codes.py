@@ -7,6 +7,10 @@ Blame = Literal["number", "text", "passing", "window", "ours"]
 """Whose fault it is: the number takes nothing; this text does not go; it may go later; WhatsApp's 24 hours are over; ours to mend."""
 
 
+WINDOW_CLOSED, TEMPLATE_REFUSED = "window_closed", "template_refused"
+"""Why a message comes back from WhatsApp to go another way: freely it may not go now, or as an approved text it does not."""
+
+
 class Verdict(NamedTuple):
     """What a code means: our word for it, whose fault it is, and when to try again where that may help."""
 
@@ -43,7 +47,7 @@ CODES: dict[int, Verdict] = {
     30034: Verdict("not_registered", "ours"),
     63003: Verdict("no_whatsapp", "number"),
     63014: Verdict("blocked", "number"),
-    63016: Verdict("window_closed", "window"),
+    63016: Verdict(WINDOW_CLOSED, "window"),
     63018: Verdict("busy", "passing", timedelta(seconds=30)),
     63021: Verdict("refused", "text"),
     63024: Verdict("no_whatsapp", "number"),

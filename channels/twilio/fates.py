@@ -2,7 +2,7 @@
 
 from sqlalchemy import Engine
 
-from channels.twilio.codes import Blame, verdict
+from channels.twilio.codes import TEMPLATE_REFUSED, Blame, verdict
 from core import logs
 from core.database import transaction
 from core.messaging import fates
@@ -27,21 +27,23 @@ class Fates:
         self._engine = engine
         self._bell = bell
 
-    def take(self, outbox_id: str, fields: dict[str, str]) -> None:
+    def take(self, outbox_id: str, fields: dict[str, str], *, by_template: bool = False) -> None:
         """Write down what became of our message `outbox_id`; what is none of ours, or no state that we know, is passed over."""
         fate, sid = fields.get("MessageStatus", ""), fields.get("MessageSid", "")
         is_ours = outbox_id.isascii() and outbox_id.isdigit() and len(outbox_id) < 19
         if not is_ours or fate not in fates.RANKS or not sid.isprintable():
             return
-        failure = _failure(fields.get("ErrorCode", "")) if fate in fates.FAILED else None
+        failure = _failure(fields.get("ErrorCode", ""), by_template) if fate in fates.FAILED else None
         with transaction(self._engine) as session:
             is_news = fates.note(session, int(outbox_id), sid, fate, failure)
         if is_news and failure is not None:
             self._bell.ring("outbox")
 
 
-def _failure(code: str) -> Failure:
+def _failure(code: str, by_template: bool) -> Failure:
     found = verdict(int(code) if code.isascii() and code.isdigit() and len(code) < 9 else None)
+    if by_template and found.blame in ("text", "window", "ours"):
+        return Failure(TEMPLATE_REFUSED, "elsewhere")
     if found.blame == "ours":
         _log.error("twilio_refuses", code=found.code)
     return Failure(found.code, _THEN[found.blame], found.again_in)

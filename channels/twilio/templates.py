@@ -4,16 +4,11 @@ They name no specialty, no doctor and no reason: others may see the screen.
 """
 
 from datetime import date, datetime
-from typing import Any, Literal, NamedTuple, get_args
+from typing import Any, NamedTuple
 
 from bot import texts
-from bot.messages import Day, Moment, Price, Say, Value
+from bot.messages import Day, Moment, NoticeKind, Payload, Price, Say, Value
 from core.scheduling.directory import Directory
-
-Kind = Literal[
-    "reminder", "visit_moved", "visit_cancelled", "waiting_list", "agenda", "bill", "feedback", "message"
-]  # fmt: skip
-KINDS: tuple[Kind, ...] = get_args(Kind)
 
 
 class Template(NamedTuple):
@@ -28,7 +23,7 @@ class Template(NamedTuple):
     buttons: tuple[str, ...]
 
 
-TEMPLATES: dict[Kind, Template] = {
+TEMPLATES: dict[NoticeKind, Template] = {
     "reminder": Template(
         "whatsapp.template.reminder",
         ("patient", "when", "place"),
@@ -70,12 +65,12 @@ SAMPLES: dict[str, Value] = {
 SAMPLE_TOKEN = "mq3vXk9Q2wE"  # noqa: S105  # of no prompt
 
 
-def friendly_name(kind: Kind, language: str) -> str:
+def friendly_name(kind: NoticeKind, language: str) -> str:
     """By what a template is found again at Twilio."""
     return f"frontdesk_{kind}_{language.replace('-', '_').lower()}"
 
 
-def content(kind: Kind, language: str, directory: Directory) -> dict[str, Any]:
+def content(kind: NoticeKind, language: str, directory: Directory) -> dict[str, Any]:
     """The template as the Content API takes it, with the clinic's name in it."""
     template = TEMPLATES[kind]
     holes: dict[str, Value] = {name: _hole(number) for number, name in enumerate(template.variables, 1)}
@@ -99,6 +94,17 @@ def content(kind: Kind, language: str, directory: Directory) -> dict[str, Any]:
             }
         },
     }
+
+
+def filled(payload: Payload, directory: Directory) -> tuple[str, dict[str, str]]:
+    """A notice as its template says it: the whole text, and the template's variables. It has a token, and as many choices as buttons."""
+    assert payload.notice is not None
+    assert payload.token is not None
+    template = TEMPLATES[payload.notice]
+    values = payload.reply.says[0].values
+    worded = [texts.word(values[name], payload.language, directory) for name in template.variables]
+    text = texts.say(Say(template.key, dict(zip(template.variables, worded, strict=True))), payload.language, directory)
+    return text, {str(number): value for number, value in enumerate([*worded, payload.token], 1)}
 
 
 def _hole(number: int) -> str:

@@ -1,23 +1,22 @@
 """WhatsApp speaks: whatever one likes within 24 hours of the patient's last message, an approved template or an SMS after that."""
 
 import json
-import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 from twilio.rest import Client
-from twilio.rest.content.v1.content import ContentList
 
 from bot.messages import Payload, Say
 from bot.texts import say
 from channels import Keep
-from channels.errors import Elsewhere
+from channels.errors import Elsewhere, Permanent, Unreachable
 from channels.rendering import parts
-from channels.twilio import SMS, WHATSAPP, contents
+from channels.twilio import SMS, WHATSAPP, contents, templates
 from channels.twilio.addresses import fate_of
-from channels.twilio.calls import ask, attempt, fetch, said_before
+from channels.twilio.calls import attempt, fetch, said_before
 from channels.twilio.client import open_client
+from channels.twilio.codes import TEMPLATE_REFUSED, WINDOW_CLOSED
+from channels.twilio.library import Library
 from channels.twilio.listing import Listed, listed
 from channels.twilio.numbers import WHATSAPP_PREFIX
 from channels.twilio.reconcile import missed
@@ -31,9 +30,6 @@ WINDOW = timedelta(hours=24) - timedelta(
 )  # https://www.twilio.com/docs/whatsapp/key-concepts#the-customer-service-window
 ACCOUNT = Rate(timedelta(seconds=1) / 60)  # Meta allows 80 a second of a number, what comes in included
 PAIR = Rate(timedelta(seconds=6), burst=5)  # to one patient: code 131056 at Meta
-LANGUAGE = "en"  # of contents that are nothing but variables
-
-WINDOW_CLOSED = "window_closed"
 
 
 def open_whatsapp(settings: Settings) -> "WhatsApp":
@@ -49,8 +45,7 @@ class WhatsApp:
     def __init__(self, client: Client, settings: Settings) -> None:
         self._client = client
         self._settings = settings
-        self._sids: dict[str, str] = {}  # what Twilio calls each shape
-        self._lock = threading.Lock()
+        self._library = Library(client)
 
     def address_rate(self, _address: str) -> Rate:
         """How often one patient may be written to."""
@@ -58,8 +53,14 @@ class WhatsApp:
 
     def send(self, owed: Owed, payload: Payload, directory: Directory) -> Outcome:
         """Hand one message over. Raises DeliveryFailed; Elsewhere where only an SMS can reach them now."""
-        if not _is_open(owed):
+        if _is_open(owed):
+            return self._say_freely(owed, payload, directory)
+        template = self._template(owed, payload)
+        if template is None:
             raise Elsewhere(WINDOW_CLOSED, SMS, self._sms_number())
+        return self._say_by(template, owed, payload, directory)
+
+    def _say_freely(self, owed: Owed, payload: Payload, directory: Directory) -> Outcome:
         rendered = listed(payload, directory)
         *before, last = parts(rendered.text, contents.LONGEST_BODY if rendered.items else LONGEST)
         for text in before:
@@ -67,6 +68,23 @@ class WhatsApp:
         content = self._choosable(last, rendered, payload, directory) if rendered.items else {"body": last}
         content["status_callback"] = fate_of(self._settings, owed.id)  # the fate of the last one is that of all
         return Outcome("sent", vendor_id=self._say(owed, last, **content))
+
+    def _template(self, owed: Owed, payload: Payload) -> str | None:
+        """What Twilio calls the approved text of a notice; None where there is none, or where it has failed."""
+        if payload.notice is None or owed.error == TEMPLATE_REFUSED:
+            return None
+        return self._library.of_template(payload.notice, payload.language)
+
+    def _say_by(self, template: str, owed: Owed, payload: Payload, directory: Directory) -> Outcome:
+        text, values = templates.filled(payload, directory)
+        content = {"content_sid": template, "content_variables": json.dumps(values)}
+        content["status_callback"] = fate_of(self._settings, owed.id, by_template=True)
+        try:
+            return Outcome("sent", vendor_id=self._say(owed, text, **content))
+        except Unreachable:
+            raise
+        except Permanent as error:
+            raise Elsewhere(TEMPLATE_REFUSED, SMS, self._sms_number()) from error
 
     def fetch(self, _account: str, reference: str, most: int) -> bytes:
         """A file that came with a message. Raises DeliveryFailed."""
@@ -97,30 +115,14 @@ class WhatsApp:
         opens = say(Say("choice.open_list"), payload.language, directory)
         shape = contents.shape(rendered.items)
         filled = contents.values(text, rendered.items, opens)
-        return {"content_sid": self._content(shape), "content_variables": json.dumps(filled)}
-
-    def _content(self, shape: contents.Shape) -> str:
-        """What Twilio calls this shape; it is made there once."""
-        with self._lock:
-            if not self._sids:
-                known = ask(lambda: self._client.content.v1.contents.list(limit=1000))
-                self._sids = {content.friendly_name: content.sid for content in known}
-            if shape.name not in self._sids:
-                made: Any = ask(lambda: self._client.content.v1.contents.create(_request(shape)))
-                self._sids[shape.name] = made.sid
-            return self._sids[shape.name]
+        return {"content_sid": self._library.of_shape(shape), "content_variables": json.dumps(filled)}
 
     def _sms_number(self) -> str:
         return next(iter(self._settings.twilio_number), "")
 
 
-def _request(shape: contents.Shape) -> Any:
-    given = {"friendly_name": shape.name, "language": LANGUAGE, "variables": shape.variables}
-    return ContentList.ContentCreateRequest({**given, "types": ContentList.Types(shape.types)})
-
-
 def _is_open(owed: Owed) -> bool:
     """Whether WhatsApp lets us write what we like: within 24 hours of their last message, unless it has just said no."""
-    if owed.error == WINDOW_CLOSED or owed.heard_at is None:
+    if owed.error in (WINDOW_CLOSED, TEMPLATE_REFUSED) or owed.heard_at is None:
         return False
     return datetime.now(UTC) - owed.heard_at < WINDOW

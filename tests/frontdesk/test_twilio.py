@@ -10,6 +10,7 @@ import pytest
 import requests
 
 from bot import texts
+from bot.messages import NoticeKind
 from channels.twilio import addresses, templates
 from channels.twilio.kinds import kind_of
 from core.config import Settings
@@ -390,7 +391,7 @@ def test_the_content_api_takes_every_line_that_is_printed_and_meta_approves_it(
         assert requests.post(where, json=asked, auth=who, timeout=5).status_code == 201
     twilio.status(on_whatsapp, CLINIC)
     told = re.findall("^  (frontdesk_.*)$", said(api, capsys), re.MULTILINE)
-    names = [templates.friendly_name(kind, code) for code in texts.languages() for kind in templates.KINDS]
+    names = [templates.friendly_name(kind, code) for code in texts.languages() for kind in templates.TEMPLATES]
     assert told == [f"{name}: approved." for name in names]
 
 
@@ -398,7 +399,7 @@ def test_templates_are_told_with_what_meta_says_of_them(
     api: FakeTwilio, on_whatsapp: Settings, capsys: pytest.CaptureFixture[str]
 ) -> None:
     api.whatsapp(NUMBER)
-    ours = {kind: templates.content(kind, "en", CLINIC) for kind in templates.KINDS}
+    ours = {kind: templates.content(kind, "en", CLINIC) for kind in templates.TEMPLATES}
     name = {kind: content["friendly_name"] for kind, content in ours.items()}
     api.content(ours["bill"]["types"], name=name["bill"])
     api.content({"twilio/text": {"body": "old"}}, name=name["feedback"], approved=True)
@@ -420,11 +421,11 @@ def test_templates_are_told_with_what_meta_says_of_them(
 
 # What Meta is to approve.
 
-EVERY = [(language, kind) for language in texts.languages() for kind in templates.KINDS]
+EVERY = [(language, kind) for language in texts.languages() for kind in templates.TEMPLATES]
 
 
 @pytest.mark.parametrize(("language", "kind"), EVERY)
-def test_a_template_is_one_that_meta_takes(language: str, kind: templates.Kind) -> None:
+def test_a_template_is_one_that_meta_takes(language: str, kind: NoticeKind) -> None:
     content = templates.content(kind, language, CLINIC)
     ((of_type, shown),) = content["types"].items()
     body, buttons = shown["body"], shown["actions"]
@@ -449,13 +450,15 @@ def test_no_template_tells_who_looks_on_what_the_visit_is_for() -> None:
     named = {name for template in templates.TEMPLATES.values() for name in template.variables}
     assert named == {"patient", "when", "was", "day", "place", "price"}
     assert named == set(templates.SAMPLES)
-    bodies = [templates.content(kind, "en", CLINIC)["types"]["twilio/quick-reply"]["body"] for kind in templates.KINDS]
+    bodies = [
+        templates.content(kind, "en", CLINIC)["types"]["twilio/quick-reply"]["body"] for kind in templates.TEMPLATES
+    ]
     assert not re.search(r"\b(Dr|doctor|specialty|dentist|reason)\b", " ".join(bodies))
     assert all("Main Street Clinic" in body for body in bodies)
 
 
 def test_templates_of_one_language_are_printed_if_there_are_texts_in_it(capsys: pytest.CaptureFixture[str]) -> None:
-    assert [json.loads(line)["language"] for line in printed(capsys, "en")] == ["en"] * len(templates.KINDS)
+    assert [json.loads(line)["language"] for line in printed(capsys, "en")] == ["en"] * len(templates.TEMPLATES)
     with pytest.raises(CannotRun, match="There are no texts in tlh; there are in en"):
         whatsapp.print_templates(CLINIC, "tlh")
 
@@ -490,4 +493,4 @@ def test_the_command_needs_an_account_and_templates_need_none(
     with pytest.raises(CannotRun, match="There is no account: set TWILIO_ACCOUNT_SID"):
         run(monkeypatch, Settings(), "twilio", "status")
     run(monkeypatch, Settings(), "whatsapp", "templates", "--language", "en")
-    assert len(capsys.readouterr().out.splitlines()) == len(templates.KINDS)
+    assert len(capsys.readouterr().out.splitlines()) == len(templates.TEMPLATES)

@@ -64,9 +64,11 @@ class Notes(Fates):
 
     def __init__(self) -> None:
         self.taken: list[tuple[str, str]] = []
+        self.by_template: list[bool] = []
 
-    def take(self, outbox_id: str, fields: dict[str, str]) -> None:
+    def take(self, outbox_id: str, fields: dict[str, str], *, by_template: bool = False) -> None:
         self.taken.append((outbox_id, fields.get("MessageStatus", "")))
+        self.by_template.append(by_template)
 
 
 @dataclass

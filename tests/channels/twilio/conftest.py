@@ -2,20 +2,25 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
 from channels import CHANNELS, Speaker
 from channels.delivery import deliver_next, fetch_next
 from channels.twilio import SMS, WHATSAPP, receive
+from channels.twilio.fates import Fates
 from channels.twilio.send import open_sms
 from channels.twilio.whatsapp import open_whatsapp
 from core.config import Settings
 from core.database import transaction
+from frontdesk import verify
 from frontdesk.worker import Worker
 from tests.demo_clinic import VAULT, DemoClinic
-from tests.fakes.twilio import FakeTwilio
+from tests.fakes.bell import SilentBell
+from tests.fakes.twilio import FakeTwilio, webhooks
 from tests.fakes.twilio.people import Person, Shown, Told
+from tests.fakes.twilio.state import FINAL, Message
 
 OURS = "+12065550100"
 AMY = "+12075550142"
@@ -126,3 +131,46 @@ def desk(clinic: DemoClinic, twilio: FakeTwilio) -> Iterator[Desk]:
 def amy(desk: Desk) -> Chat:
     """Amy, who has never written before."""
     return Chat(desk, desk.twilio.person(AMY))
+
+
+@dataclass
+class Post:
+    """Brings to us what Twilio says of our messages, as the webhook does; without HTTP, and when a test says so."""
+
+    desk: Desk
+    waiting: list[tuple[str, Told, bool]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.fates = Fates(self.desk.clinic.engine, SilentBell())
+        self.desk.twilio.world.tells = self._tells
+
+    def _tells(self, message: Message) -> None:
+        query = dict(parse_qsl(urlsplit(message.callback).query))
+        fields = dict(webhooks.status(self.desk.twilio.account, message))
+        self.waiting.append((query["outbox"], fields, query.get("by") == "template"))
+
+    def carry(self, *, times: int = 1) -> None:
+        """All that is said until every message has met its end, so many times."""
+        world = self.desk.twilio.world
+        ours = [message for message in [*world.messages.values()] if message.direction.startswith("outbound")]
+        self.desk.twilio.wait_until(lambda: all(message.status in FINAL for message in ours))
+        told, self.waiting = self.waiting, []
+        for _ in range(times):
+            for each in told:
+                outbox_id, fields, by_template = each
+                self.fates.take(outbox_id, fields, by_template=by_template)
+
+    def go_on(self) -> None:
+        """What goes again goes now, and meets its end; all of it is told twice."""
+        self.carry(times=2)
+        self.desk.sql("UPDATE outbox SET due_at = now() WHERE status = 'due'")
+        self.desk.deliver()
+        self.carry(times=2)
+
+
+@pytest.fixture
+def post(desk: Desk) -> Iterator[Post]:
+    yield Post(desk)
+    with transaction(desk.clinic.engine) as session:
+        found = verify.check(session, VAULT)
+    assert {name: finding.broken for name, finding in found.items() if finding.broken} == {}

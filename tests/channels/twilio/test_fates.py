@@ -1,9 +1,7 @@
 """What Twilio says later of a message: in any order, twice, too early, and what follows from each of its codes."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -16,14 +14,11 @@ from core.database import run, transaction
 from core.messaging import fates, inbox, outbox
 from core.messaging.inbox import Sender
 from core.messaging.outbox import Outcome, Owed, Rate
-from frontdesk import verify
-from tests.channels.twilio.conftest import OURS, Desk
+from tests.channels.twilio.conftest import OURS, Desk, Post
 from tests.demo_clinic import VAULT
 from tests.factories import Practice
 from tests.fakes.bell import SilentBell
-from tests.fakes.twilio import Person, webhooks
-from tests.fakes.twilio.people import Told
-from tests.fakes.twilio.state import FINAL, Message
+from tests.fakes.twilio import Person
 
 # --- one message, and all that can be said of it ---------------------------------------------------------------------
 
@@ -203,47 +198,6 @@ def test_a_code_that_is_ours_to_mend_is_in_the_log(sent: Sent, capsys: pytest.Ca
 
 
 # --- through the whole -----------------------------------------------------------------------------------------------
-
-
-@dataclass
-class Post:
-    """Brings to us what Twilio says of our messages, as the webhook does; without HTTP, and when a test says so."""
-
-    desk: Desk
-    waiting: list[tuple[str, Told]] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        self.fates = Fates(self.desk.clinic.engine, SilentBell())
-        self.desk.twilio.world.tells = self._tells
-
-    def _tells(self, message: Message) -> None:
-        (outbox_id,) = parse_qs(urlsplit(message.callback).query)["outbox"]
-        self.waiting.append((outbox_id, dict(webhooks.status(self.desk.twilio.account, message))))
-
-    def carry(self, *, times: int = 1) -> None:
-        """All that is said until every message has met its end, so many times."""
-        world = self.desk.twilio.world
-        ours = [message for message in [*world.messages.values()] if message.direction.startswith("outbound")]
-        self.desk.twilio.wait_until(lambda: all(message.status in FINAL for message in ours))
-        told, self.waiting = self.waiting, []
-        for _ in range(times):
-            for each in told:
-                self.fates.take(*each)
-
-    def go_on(self) -> None:
-        """What goes again goes now, and meets its end; all of it is told twice."""
-        self.carry(times=2)
-        self.desk.sql("UPDATE outbox SET due_at = now() WHERE status = 'due'")
-        self.desk.deliver()
-        self.carry(times=2)
-
-
-@pytest.fixture
-def post(desk: Desk) -> Iterator[Post]:
-    yield Post(desk)
-    with transaction(desk.clinic.engine) as session:
-        found = verify.check(session, VAULT)
-    assert {name: finding.broken for name, finding in found.items() if finding.broken} == {}
 
 
 def codes_of(blame: Blame) -> list[int]:

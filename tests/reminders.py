@@ -1,0 +1,59 @@
+"""A reminder of a visit as it will be owed, for tests of what channels make of what nobody has asked for."""
+
+from datetime import timedelta
+
+from bot.messages import (
+    Action,
+    CallPerson,
+    CancelVisit,
+    Choice,
+    MoveVisit,
+    NoticeKind,
+    Payload,
+    Reply,
+    Say,
+    ShowVisit,
+    pack,
+)
+from channels.twilio.templates import SAMPLES, TEMPLATES
+from core import clock
+from core.database import Session, scalar
+from core.messaging import outbox
+from core.messaging.inbox import Home
+from tests.factories import owe
+
+DAY = timedelta(days=1)
+
+_VISIT = """
+SELECT v.id FROM appointments v JOIN patient_addresses USING (patient_id) WHERE address_id = %(id)s ORDER BY v.id DESC LIMIT 1
+"""
+_SEQ = "UPDATE conversations SET last_seq = last_seq + 1 WHERE id = %(id)s RETURNING last_seq"
+
+
+def remind(session: Session, home: Home) -> None:
+    """A reminder of their newest visit is owed to whoever lives there; its digits are good until tomorrow."""
+    owe(session, home, _reminder(session, home, scalar(session, _VISIT, id=home.address_id)))
+    session.exec_driver_sql("NOTIFY outbox")
+
+
+def _reminder(session: Session, home: Home, visit: int) -> outbox.Message:
+    seq = scalar(session, _SEQ, id=home.conversation_id)
+    payload = notice("reminder", "en", f"reminder{visit}-{seq}", ShowVisit(visit), MoveVisit(visit), CancelVisit(visit))
+    return outbox.Message(
+        seq,
+        home.key.seal("outbox.payload", home.conversation_id, pack(payload)),
+        payload.token,
+        home.key.seal("prompts.choices", home.conversation_id, pack(payload.reply.choices)),
+        clock.now(session) + DAY,
+        priority=outbox.REMINDER,
+        useful_for=DAY,
+    )
+
+
+def notice(kind: NoticeKind, language: str, token: str = "token", *actions: Action) -> Payload:  # noqa: S107  # no password
+    """What is said unasked, about an invented visit; its buttons do these things, where the test presses them."""
+    template = TEMPLATES[kind]
+    doing = actions or (CallPerson(),) * len(template.buttons)
+    choices = tuple(Choice(Say(label), action) for label, action in zip(template.buttons, doing, strict=True))
+    reply = Reply((Say(template.key, {name: SAMPLES[name] for name in template.variables}),), choices)
+    return Payload(reply, language, token, notice=kind)
