@@ -45,7 +45,6 @@ from bot.messages import (
     CallPerson,
     CancelVisit,
     ForPatient,
-    Happened,
     Mean,
     MoreTimes,
     MoveVisit,
@@ -63,7 +62,6 @@ from bot.understanding.meaning import Meaning
 from core.scheduling.visits import Visit
 
 TRAIL = 6  # how many steps "back" remembers
-PATIENCE = 3  # misunderstandings before a person is called
 
 _BOOKING_REFUSALS = {"slot_taken", "patient_busy", "too_many_visits", "too_many_of_kind", "too_many_holds"}
 
@@ -124,7 +122,8 @@ def _heard(state: State, said: Said, facts: Facts) -> Turn:
     for hear in _HEARING:
         turn = hear(state, said, facts)
         if turn is not None:
-            return replace_state(turn, replace(turn.state, misses=0))
+            is_miss = turn.state.misses > state.misses  # understood, and still no answer
+            return turn if is_miss else replace_state(turn, replace(turn.state, misses=0))
     return anywhere.resume(state, facts) if said.meaning.emergency else _not_understood(state, said, facts)
 
 
@@ -241,10 +240,8 @@ def _ask_instead(state: State, facts: Facts, *, whom: bool) -> Turn:
 def _not_understood(state: State, said: Said, facts: Facts) -> Turn:
     """First an example, then fewer choices, then a person."""
     misses = state.misses + 1
-    if misses >= PATIENCE:
-        happened = Happened("handed_over", {"reason": "not_understood"})
-        handed_over = reply("not_understood.person", {}, (), [happened])
-        return Turn(replace(state, misses=0), (handed_over,), handoffs=("not_understood",))
+    if misses >= handover.PATIENCE:
+        return handover.given_up(state, "not_understood.person")
     missed = replace(state, misses=misses)
     if said.meaning.number is not None and state.step not in booking.HEAR:
         key = "number.unknown" if said.choices else "number.too_late" if state.step else "number.for_nothing"

@@ -26,6 +26,9 @@ class Facts:
     most_options: int = 3  # how many options the channel can show at once
     owner: int | None = None  # the patient whose own address this is
     is_demo: bool = False  # to be said, as somebody may take the clinic for a real one
+    texts_to: tuple[
+        str, ...
+    ] = ()  # the countries to whose mobile numbers the clinic sends SMS; none where it sends none
 
 
 # --- events ----------------------------------------------------------------------------------------------------------

@@ -108,6 +108,9 @@ class Manner:
     most_options: int = 3  # how many options can be shown at once
     is_demo: bool = False  # an invented clinic, where people may take it for a real one
     patience: int = 1  # how many times longer than usual a time is kept while somebody answers
+    texts_to: tuple[
+        str, ...
+    ] = ()  # the countries to whose mobile numbers the clinic sends SMS; none where it sends none
 
 
 # --- what can be put into a sentence ---------------------------------------------------------------------------------
@@ -145,6 +148,12 @@ class Language(msgspec.Struct, frozen=True, tag="language"):
     codes: tuple[str, ...]
 
 
+class Countries(msgspec.Struct, frozen=True, tag="countries"):
+    """Countries, by their ISO 3166 codes."""
+
+    codes: tuple[str, ...]
+
+
 class Wish(msgspec.Struct, frozen=True, tag="wish"):
     """Days and times somebody asked for."""
 
@@ -164,7 +173,7 @@ class Parts(msgspec.Struct, frozen=True, tag="parts"):
     says: tuple[Say, ...]
 
 
-Value = str | int | Moment | Day | Span | Price | Language | Wish | Say | Parts
+Value = str | int | Moment | Day | Span | Price | Language | Countries | Wish | Say | Parts
 
 
 # --- what a choice means: complete in itself, so that an old one still does what it says, or explains ----------------

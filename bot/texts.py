@@ -21,7 +21,7 @@ from babel.messages.pofile import read_po
 from babel.numbers import format_currency, get_currency_precision
 from babel.units import format_unit
 
-from bot.messages import Day, Language, Moment, Parts, Price, Say, Span, Value, Wish
+from bot.messages import Countries, Day, Language, Moment, Parts, Price, Say, Span, Value, Wish
 from core.scheduling.directory import Directory, Location
 from core.scheduling.wishes import DayRange, When
 
@@ -96,6 +96,8 @@ class _Sentence(Formatter):
                 return self.day(on, format_spec)
             case Language(codes):
                 return str(format_list([str(self.locale.languages.get(c, c)) for c in codes], locale=self.locale))
+            case Countries(codes):
+                return ", ".join(str(self.locale.territories.get(code, code)) for code in codes)
             case Price(amount, currency):
                 return self.price(amount, currency)
             case Span(minutes):

@@ -147,7 +147,16 @@ class Answering:
         owner = next((patient.id for patient in self.known if patient.is_owner), None)
         names = tuple((patient.id, patient.first_name) for patient in self.known)
         manner = self.manner
-        return Facts(self.directory, local.date(), names, manner.reachable, manner.most_options, owner, manner.is_demo)
+        return Facts(
+            self.directory,
+            local.date(),
+            names,
+            manner.reachable,
+            manner.most_options,
+            owner,
+            manner.is_demo,
+            manner.texts_to,
+        )
 
 
 def answer(answering: Answering, inbound: Inbound | None) -> None:

@@ -162,6 +162,14 @@ class Settings:
         """Whether updates are fetched: without a public address Telegram cannot bring them."""
         return bool(self.telegram_bot_token) and not self.public_url
 
+    def sms_countries(self, region: str) -> tuple[str, ...]:
+        """The countries to which texts of a clinic in `region` may go."""
+        return self.twilio_countries or (region,)
+
+    def texts_to(self, region: str) -> tuple[str, ...]:
+        """Those to which they do go: none where there is no number to write from."""
+        return self.sms_countries(region) if self.twilio_number else ()
+
     @property
     def vault(self) -> "Vault":
         """The clinic's keys, ready for use."""

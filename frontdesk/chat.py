@@ -36,7 +36,7 @@ def run(options: argparse.Namespace, settings: Settings) -> None:
         if options.now is not None:
             _set_clock(engine, clinic, options.now)
         address = options.address or f"guest-{secrets.token_hex(4)}"
-        _talk(Terminal(engine, settings.vault, address, options.channel), options, clinic)
+        _talk(Terminal(engine, settings.vault, address, options.channel, settings.texts_to), options, clinic)
     finally:
         if options.now is not None:
             with transaction(engine) as session:
@@ -45,7 +45,9 @@ def run(options: argparse.Namespace, settings: Settings) -> None:
 
 
 def _talk(terminal: Terminal, options: argparse.Namespace, clinic: Directory) -> None:
-    kept = [Line("channel", options.channel), Line("as", terminal.address)]
+    countries = terminal.texts_to(clinic.organization.region)
+    texts = [Line("texts", ", ".join(countries))] if countries else []
+    kept = [*texts, Line("channel", options.channel), Line("as", terminal.address)]
     if options.now is not None:
         kept.insert(0, Line("clock", options.now.isoformat(" ", "minutes")))
     quiet = options.script is None and sys.stdin.isatty()

@@ -49,7 +49,7 @@ from frontdesk.chat import lines
 from frontdesk.errors import CannotRun
 from frontdesk.moving_in import require_clinic, require_keys
 from frontdesk.printing import printable
-from frontdesk.worker import Worker
+from frontdesk.worker import Worker, nowhere
 
 MOST_WAITING, MOST_LATELY, MOST_LINES = 50, 10, 60
 LONGEST = 2_000  # characters of an answer
@@ -84,10 +84,13 @@ class Desk:
     bell: Bell | None = None
     current: int | None = None
     answers_for_demo: bool = False  # on channels that have a vendor
+    texts_to: Callable[[str], tuple[str, ...]] = nowhere  # the countries that SMS go to
     worker: Worker = field(init=False)
 
     def __post_init__(self) -> None:
-        self.worker = Worker(self.engine, self.vault, self.bell, answers_for_demo=self.answers_for_demo)
+        self.worker = Worker(
+            self.engine, self.vault, self.bell, answers_for_demo=self.answers_for_demo, texts_to=self.texts_to
+        )
 
     def do(self, line: str) -> str:
         """Do what a line says; returns what to show."""
@@ -358,7 +361,7 @@ def run(options: argparse.Namespace, settings: Settings) -> None:
     engine, bell = open_engine(settings.database_url, pool_size=4), Bell(settings.database_url)
     try:
         me = _member(engine, settings.vault, options.name)
-        desk = Desk(engine, settings.vault, me, bell, answers_for_demo=settings.demo)
+        desk = Desk(engine, settings.vault, me, bell, answers_for_demo=settings.demo, texts_to=settings.texts_to)
         typed = options.script is None and sys.stdin.isatty()
         if typed:
             print(f"Good to see you, {desk.me.name}. `help` shows what you can do; Ctrl-D leaves.")

@@ -3,7 +3,7 @@
 import itertools
 import secrets
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from sqlalchemy import Engine
@@ -17,7 +17,7 @@ from core.database import transaction
 from core.messaging import inbox, readers
 from core.messaging.inbox import Sender
 from frontdesk.ticks import TICKS, tick
-from frontdesk.worker import Worker
+from frontdesk.worker import Worker, nowhere
 
 PATIENCE = 30  # seconds to wait for an answer, should another worker have taken the message
 
@@ -38,13 +38,14 @@ class Terminal:
     vault: Vault
     address: str
     account: str  # how choices are shown: see channels.rendering
+    texts_to: Callable[[str], tuple[str, ...]] = nowhere  # the countries that SMS go to
     seen: int = 0
     tokens: dict[str, str] = field(default_factory=dict)  # the newest button of each label
     _numbers: Iterator[int] = field(default_factory=itertools.count)
     _session: str = field(default_factory=lambda: secrets.token_hex(8))
 
     def __post_init__(self) -> None:
-        self.worker = Worker(self.engine, self.vault)
+        self.worker = Worker(self.engine, self.vault, texts_to=self.texts_to)
 
     def say(self, text: str) -> list[Answer]:
         """Write a line, or tap the button with that label; returns what the clinic answers."""

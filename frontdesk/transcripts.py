@@ -10,7 +10,7 @@
     staff:   say Good morning, this is Sam.
     clinic:  Sam: Good morning, this is Sam.
 
-`staff` is what a person at the front desk types about this conversation. `clock` is the clinic's local time; `as` says who writes from here on. Longer messages go on in indented lines.
+`texts` are the countries that the clinic sends SMS to, where it sends any. `staff` is what a person at the front desk types about this conversation. `clock` is the clinic's local time; `as` says who writes from here on. Longer messages go on in indented lines.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -18,11 +18,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
+from core.config import parse_countries
 from frontdesk.terminal import Answer
 
-Word = Literal["clock", "channel", "as", "patient", "staff", "clinic", "#", ""]
+Word = Literal["clock", "texts", "channel", "as", "patient", "staff", "clinic", "#", ""]
 
-_WORDS: tuple[Word, ...] = ("clock", "channel", "as", "patient", "staff", "clinic")
+_WORDS: tuple[Word, ...] = ("clock", "texts", "channel", "as", "patient", "staff", "clinic")
 _INDENT = 9
 
 
@@ -85,6 +86,7 @@ class Stage:
     """Where a transcript is played: how to set the clock, and how to let somebody say something."""
 
     set_clock: Callable[[datetime], None]
+    set_texts: Callable[[tuple[str, ...]], None]
     say: Callable[[str, str, str], list[Answer]]  # channel, address, text
     staff: Callable[[str, str, str], list[Answer]]  # the same: somebody at the front desk, about that conversation
 
@@ -99,6 +101,8 @@ def play(lines: Iterable[Line], stage: Stage) -> Iterator[Line]:
         match line.word:
             case "clock":
                 stage.set_clock(datetime.fromisoformat(line.text))
+            case "texts":
+                stage.set_texts(parse_countries(line.text))
             case "channel":
                 channel = line.text
             case "as":

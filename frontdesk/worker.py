@@ -7,7 +7,7 @@ import random
 import threading
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
@@ -35,6 +35,11 @@ _BRIEFLY = timedelta(milliseconds=50)
 _log = logs.get(__name__)
 
 
+def nowhere(_region: str) -> tuple[str, ...]:
+    """The countries that SMS go to where there is no number to write from."""
+    return ()
+
+
 @dataclass
 class Worker:
     """One thread that answers, with one connection; beside it are a bell, an ear, and a thread of ticks."""
@@ -46,6 +51,7 @@ class Worker:
     stopping: threading.Event = field(default_factory=threading.Event)
     directory: Cached = field(default_factory=Cached)
     answers_for_demo: bool = False  # on channels that have a vendor
+    texts_to: Callable[[str], tuple[str, ...]] = nowhere  # the countries that SMS go to, of a clinic in a region
     _claimed: deque[Claim] = field(default_factory=deque)
     _retry_at: float = field(default_factory=lambda: time.monotonic() + 1)
 
@@ -155,7 +161,8 @@ class Worker:
         """How one talks there; an invented clinic on a real channel must not be taken for a real one."""
         channel = self.channels[at.channel]
         is_demo = clinic.organization.is_demo and channel.open is not None
-        return replace(channel.manner(at.account), is_demo=is_demo)
+        texts_to = self.texts_to(clinic.organization.region)
+        return replace(channel.manner(at.account), is_demo=is_demo, texts_to=texts_to)
 
     def _decoded(self, session: Session, turn: Turn) -> Inbound | None:
         if turn.message.address is None:
@@ -197,7 +204,14 @@ def main(settings: Settings) -> None:
     url = settings.database_url
     engine = open_engine(url, pool_size=2)
     with bell_and_ear(url, "inbox") as (bell, ear), ticking(engine, settings.vault, bell, settings.var_dir):
-        worker = Worker(engine, settings.vault, bell, stopping=stopped_by_signal(ear), answers_for_demo=settings.demo)
+        worker = Worker(
+            engine,
+            settings.vault,
+            bell,
+            stopping=stopped_by_signal(ear),
+            answers_for_demo=settings.demo,
+            texts_to=settings.texts_to,
+        )
         while not worker.stopping.is_set():
             heard = ear.rings
             try:

@@ -30,6 +30,7 @@ class DemoClinic:
 
     engine: Engine
     people: dict[tuple[str, str], Terminal] = field(default_factory=dict)
+    texts_to: tuple[str, ...] = ()  # the countries that SMS go to
 
     def set_clock(self, local: datetime) -> None:
         """Go on from this moment of the clinic's wall clock, with what fell due until then done."""
@@ -37,6 +38,10 @@ class DemoClinic:
             clock.set_now(session, local.replace(tzinfo=ZoneInfo(demo.ZONE)))
         for person in self.people.values():
             person.pass_time()
+
+    def set_texts(self, countries: tuple[str, ...]) -> None:
+        """From now on the clinic sends SMS, to these countries."""
+        self.texts_to = countries
 
     def say(self, channel: str, address: str, text: str) -> list[Answer]:
         """What the clinic answers to somebody's message; `[label]` taps a button that they have seen."""
@@ -61,7 +66,7 @@ class DemoClinic:
     def person(self, channel: str, address: str) -> Terminal:
         """Somebody who writes from an address; always the same for the same address."""
         if (channel, address) not in self.people:
-            self.people[channel, address] = Terminal(self.engine, VAULT, address, channel)
+            self.people[channel, address] = Terminal(self.engine, VAULT, address, channel, lambda _: self.texts_to)
         return self.people[channel, address]
 
 

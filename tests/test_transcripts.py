@@ -22,7 +22,8 @@ def test_the_clinic_says_what_is_written(path: Path, clinic: DemoClinic, request
     written = path.read_text("utf-8")
     lines = transcripts.parse(written)
     assert lines[0].word == "#", "a transcript begins with what it shows"
-    played = transcripts.format_(transcripts.play(lines, Stage(clinic.set_clock, clinic.say, clinic.staff)))
+    stage = Stage(clinic.set_clock, clinic.set_texts, clinic.say, clinic.staff)
+    played = transcripts.format_(transcripts.play(lines, stage))
     assert FAILED not in played
     if request.config.getoption("--update-transcripts"):
         path.write_text(played, "utf-8")

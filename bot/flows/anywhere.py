@@ -34,12 +34,12 @@ def take_facts(state: State, said: Said, facts: Facts) -> Turn | None:
     told = changing.without_question(filling.take_in(state, said.meaning, facts))
     if state.draft.says_what and not (told.draft.says_what or told.draft.practitioners):
         return first([reply("booking.nobody_else")], booking.go_on(told, facts))
+    before = booking.about_number(told.draft, said.meaning, facts)
     waiting = filling.in_turn(said.meaning, facts)
-    if not waiting or told.draft.moving is not None:
-        return booking.go_on(told, facts)
-    told = replace(told, later=(*waiting, *told.later)[:MOST_LATER])
-    one_each = reply("booking.in_turn", {"patient": first_name(told.draft.patient, facts)})
-    return first([one_each], booking.go_on(told, facts))
+    if waiting and told.draft.moving is None:
+        told = replace(told, later=(*waiting, *told.later)[:MOST_LATER])
+        before.append(reply("booking.in_turn", {"patient": first_name(told.draft.patient, facts)}))
+    return first(before, booking.go_on(told, facts))
 
 
 def correct(state: State, said: Said, facts: Facts) -> Turn | None:

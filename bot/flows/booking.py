@@ -25,7 +25,7 @@ from bot.events import (
     SlotsFound,
     Turn,
 )
-from bot.flows import filling
+from bot.flows import filling, handover
 from bot.flows.wording import (
     PERSON,
     because,
@@ -45,6 +45,7 @@ from bot.flows.wording import (
 )
 from bot.messages import (
     Choice,
+    Countries,
     Day,
     ForPatient,
     Happened,
@@ -63,9 +64,11 @@ from bot.messages import (
 )
 from bot.state import Draft, State, Step
 from bot.understanding.meaning import Meaning
+from core.messaging.texting import NoText, example_mobile
 from core.scheduling.wishes import DayRange, Slot, Wanted, When
 
 EXAMPLE = date(1990, 5, 3)  # of a birth date
+MOST_COUNTRIES = 4  # to name
 MOST_PATIENTS = 8  # to choose from, each with a digit of its own; who is not among them is named
 
 
@@ -382,11 +385,47 @@ def _hear_who(state: State, meaning: Meaning, facts: Facts) -> Turn | None:
     if meaning.birth_date is not None and not filling.plausible(meaning.birth_date, facts.today):
         key = "booking.birth_date_future" if meaning.birth_date > facts.today else "booking.birth_date_long_ago"
         return first([reply(key, {"day": Day(meaning.birth_date)})], go_on(told, facts))
+    no_text = filling.no_text(meaning, facts)
+    if no_text is not None:
+        return _other_number(told, no_text, facts)
     if told.draft != draft:
         return go_on(told, facts)
     if "why" in meaning.intents or (meaning.answer == "no" and not filling.tells(meaning)):
         return explain(state, facts)
     return None
+
+
+def about_number(draft: Draft, meaning: Meaning, facts: Facts) -> list[Reply]:
+    """That no text of ours gets to the number of somebody new, said before it was asked for."""
+    why = filling.no_text(meaning, facts) if filling.introduces(draft, meaning, facts) else None
+    return [] if why is None else [_no_text(why, draft)]
+
+
+def _no_text(why: NoText, draft: Draft) -> Reply:
+    later = [Say("no_text.later")] if draft.contact is None else []
+    return Reply((Say(f"no_text.{why}"), *later))
+
+
+def _other_number(state: State, why: NoText, facts: Facts) -> Turn:
+    """No text of ours gets to a number: say what works, then what is simplest, then call a person."""
+    going_on = go_on(state, facts)
+    if going_on.request is not None or going_on.state.step != "booking.contact":
+        return first([_no_text(why, state.draft)], going_on)
+    said = reply(f"no_text.{why}")
+    misses = 1 + (state.misses if state.step == "booking.contact" else 0)
+    if misses >= handover.PATIENCE:
+        return first([said], handover.given_up(going_on.state, "no_text.person"))
+    home = facts.directory.organization.region
+    values = {"countries": _named(facts.texts_to, home), "mobile": example_mobile(facts.texts_to, home)}
+    instead = reply(f"no_text.{misses}", values, [PERSON] if misses > 1 else [])
+    return Turn(replace(going_on.state, misses=misses), (said, replace(instead, asks_number=True)))
+
+
+def _named(countries: tuple[str, ...], home: str) -> Value:
+    """Countries by name, home first; of many the first few."""
+    in_order = tuple(sorted(countries, key=lambda country: country != home))
+    few = Countries(in_order[:MOST_COUNTRIES])
+    return few if len(countries) <= MOST_COUNTRIES else Say("part.countries", {"countries": few})
 
 
 def _ask_whether_known(state: State, meaning: Meaning, facts: Facts) -> Turn:

@@ -9,6 +9,7 @@ from bot.events import Facts
 from bot.flows.wording import moment
 from bot.state import Draft, State
 from bot.understanding.meaning import Meaning
+from core.messaging.texting import NoText, why_no_text
 from core.scheduling.wishes import DayRange, Slot, TimeRange, When
 
 OLDEST = 120  # years; a birth date before that is a slip of the pen
@@ -34,9 +35,14 @@ def take_in(state: State, meaning: Meaning, facts: Facts) -> State:
     if replace(draft.wanted(), patient=None) != replace(state.draft.wanted(), patient=None):
         # A new wish; what was chosen before no longer is what they want.
         draft = replace(draft, slot=None, hold=None)
-    if (draft.whom == "new" or not facts.patients) and " " in (meaning.name or " "):
-        draft = identified(draft, meaning, facts)  # a single name, unasked, leaves the full name to be asked
+    if introduces(draft, meaning, facts):
+        draft = identified(draft, meaning, facts)
     return replace(state, draft=draft)
+
+
+def introduces(draft: Draft, meaning: Meaning, facts: Facts) -> bool:
+    """Whether a message tells who somebody new is; a single name, unasked, leaves the full name to be asked."""
+    return (draft.whom == "new" or not facts.patients) and " " in (meaning.name or " ")
 
 
 def _one_more(draft: Draft, meaning: Meaning) -> bool:
@@ -308,13 +314,21 @@ def agrees(when: When, reading: When) -> bool:
 
 def identified(draft: Draft, meaning: Meaning, facts: Facts) -> Draft:
     """Name, birth date and contact of somebody new, as far as the message says them plausibly."""
+    number = None if no_text(meaning, facts) else meaning.phone
     return replace(
         draft,
         name=meaning.name or draft.name,
         birth_date=meaning.birth_date if plausible(meaning.birth_date, facts.today) else draft.birth_date,
-        contact=meaning.email or meaning.phone or draft.contact,
-        contact_is_proven=draft.contact_is_proven and not (meaning.email or meaning.phone),
+        contact=meaning.email or number or draft.contact,
+        contact_is_proven=draft.contact_is_proven and not (meaning.email or number),
     )
+
+
+def no_text(meaning: Meaning, facts: Facts) -> NoText | None:
+    """Why we cannot reach somebody at the number they give; None where we can, or where a text is not how we would."""
+    if meaning.phone is None or meaning.email is not None or facts.reachable or not facts.texts_to:
+        return None
+    return why_no_text(meaning.phone, facts.texts_to)
 
 
 def plausible(born: date | None, today: date) -> bool:

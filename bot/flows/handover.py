@@ -1,9 +1,13 @@
 """Between the assistant and the people at the front desk: calling one, what they say, and going on afterwards."""
 
+from msgspec.structs import replace
+
 from bot.events import Facts, StaffSaid, TookOver, Turn
 from bot.flows.wording import first, reply
 from bot.messages import Happened
 from bot.state import State
+
+PATIENCE = 3  # misunderstandings before a person is called
 
 
 def called(resumed: Turn) -> Turn:
@@ -11,6 +15,12 @@ def called(resumed: Turn) -> Turn:
     said = reply("person", {}, (), [Happened("handed_over", {"reason": "asked"})])
     turn = first([said], resumed)
     return Turn(turn.state, turn.replies, turn.request, ("asked",))
+
+
+def given_up(state: State, key: str) -> Turn:
+    """We do not get on with them: a person is asked to."""
+    said = reply(key, {}, (), [Happened("handed_over", {"reason": "not_understood"})])
+    return Turn(replace(state, misses=0), (said,), handoffs=("not_understood",))
 
 
 def taken_over(state: State, event: TookOver, _facts: Facts) -> Turn:

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from datetime import timedelta
 
-import phonenumbers
 from twilio.base.values import unset
 from twilio.rest import Client
 
@@ -21,6 +20,7 @@ from channels.twilio.kinds import kind_of
 from channels.twilio.reconcile import missed
 from core.config import Settings
 from core.messaging.outbox import Outcome, Owed, Rate
+from core.messaging.texting import why_no_text
 from core.scheduling.directory import Directory
 
 USEFUL_FOR = timedelta(hours=1)  # an answer that comes later than that answers nothing
@@ -49,8 +49,7 @@ class Sms:
 
     def send(self, owed: Owed, payload: Payload, directory: Directory) -> Outcome:
         """Hand over one message, in the fewest segments that hold it. Raises DeliveryFailed."""
-        countries = self._settings.twilio_countries or (directory.organization.region,)
-        require_mobile(owed.address, countries)
+        require_mobile(owed.address, self._settings.sms_countries(directory.organization.region))
         text = with_numbers(payload, directory).text
         if owed.last_message is None:
             text = f"{text}\n\n{introduction(payload.language, directory)}"
@@ -105,20 +104,6 @@ def introduction(language: str, directory: Directory) -> str:
 
 def require_mobile(number: str, countries: tuple[str, ...]) -> None:
     """Texts go to mobile numbers of these countries; others cost too much or take none. Raises Unreachable."""
-    try:
-        parsed = phonenumbers.parse(number, None)
-    except phonenumbers.NumberParseException:
-        raise Unreachable("bad_number") from None
-    if phonenumbers.region_code_for_number(parsed) not in countries:
-        raise Unreachable("country_closed")
-    if phonenumbers.number_type(parsed) not in _MOBILE:
-        raise Unreachable("no_mobile")
-
-
-_MOBILE = frozenset(
-    {
-        phonenumbers.PhoneNumberType.MOBILE,
-        phonenumbers.PhoneNumberType.FIXED_LINE_OR_MOBILE,  # of the North American plan nobody can tell
-        phonenumbers.PhoneNumberType.UNKNOWN,
-    }
-)
+    why = why_no_text(number, countries)
+    if why is not None:
+        raise Unreachable(why)

@@ -52,6 +52,7 @@ SLOTS = tuple(
 VISITS = (Visit(1, 7, SLOTS[0], "booked"), Visit(2, 8, SLOTS[1], "booked"))
 
 GUEST = Facts(CLINIC, TODAY, (), reachable=False, most_options=6)
+TEXTED = Facts(CLINIC, TODAY, (), reachable=False, most_options=6, texts_to=("GB", "IE"))  # a guest, where SMS go
 ONE = Facts(CLINIC, TODAY, ((7, "Leo"),), owner=7)
 FAMILY = Facts(CLINIC, TODAY, ((6, "Ana"), (7, "Leo"), (8, "Mia")), owner=6)
 

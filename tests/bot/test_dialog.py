@@ -51,7 +51,7 @@ from bot.messages import (
 )
 from bot.state import Draft, State
 from core.scheduling.wishes import Wanted
-from tests.bot.desk import CHANGED, CODES, FAMILY, GUEST, NOON, ONE, SLOTS, TODAY, VISITS, Desk
+from tests.bot.desk import CHANGED, CODES, FAMILY, GUEST, NOON, ONE, SLOTS, TEXTED, TODAY, VISITS, Desk
 from tests.bot.understanding.clinic import CLINIC, days, heard, heard_all
 
 SKIN = Draft(specialty="dermatology")
@@ -165,7 +165,7 @@ def assert_sound(state: State, replies: list[Reply]) -> None:
     assert len(questions(replies)) <= 1
 
 
-@pytest.mark.parametrize("facts", [GUEST, ONE, FAMILY], ids=["guest", "one", "family"])
+@pytest.mark.parametrize("facts", [GUEST, TEXTED, ONE, FAMILY], ids=["guest", "texted", "one", "family"])
 @pytest.mark.parametrize("name", OPEN)
 def test_whatever_happens_in_whatever_state_the_dialog_comes_to_rest(name: str, facts: Facts) -> None:
     for event, refuses in product(events(OPEN[name], facts), [None, *CODES]):
@@ -280,7 +280,7 @@ def any_event(draw: st.DrawFn, state: State, facts: Facts) -> Event:
 @given(st.data())
 @settings(max_examples=150, deadline=None)
 def test_any_row_of_events_leaves_a_dialog_that_can_go_on(data: st.DataObject) -> None:
-    desk = Desk(data.draw(st.sampled_from([GUEST, ONE, FAMILY])))
+    desk = Desk(data.draw(st.sampled_from([GUEST, TEXTED, ONE, FAMILY])))
     state, asked = State(), None
     for _ in range(data.draw(st.integers(1, 8))):
         desk.refuses = data.draw(st.sampled_from([None, *CODES]))

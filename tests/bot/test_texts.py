@@ -17,11 +17,12 @@ from babel.messages.pofile import read_po
 from bot import flows, texts
 from bot.events import Received
 from bot.flows import wording
-from bot.messages import Day, Language, Moment, Parts, Price, Say, Span, Value, Wish
+from bot.messages import Countries, Day, Language, Moment, Parts, Price, Say, Span, Value, Wish
 from bot.state import Step
 from bot.understanding.meaning import Asked, Meaning
 from channels.rendering import NUMBERS
 from core import errors
+from core.messaging.texting import NoText
 from core.scheduling import vocabulary
 from core.scheduling.directory import Directory, Location, OpeningHours, Organization, VisitType
 from core.scheduling.reasons import REASONS
@@ -73,7 +74,7 @@ SAMPLES: dict[str, Value] = {
     "where": Say("where.place", {"place": "Old Port", "address": "12 Commercial Street"}),
     "details": Parts((Say("part.visit_type", {"visit_type": "Cleaning"}), Say("part.patient", {"patient": "Ben"}))),
     "preparation": "Please bring the vaccination record.", "when": TUESDAY, "until": TUESDAY, "wish": Wish(days("17")),
-    "day": Day(date(2026, 3, 10)), "example": Day(date(1990, 5, 3)), "date": "30 February", "number": 7, "was": TUESDAY, "notice": Span(1440), "kinds": "Cleaning, Eye exam", "price": Price(11000, "USD"), "prices": Parts((Say("price.line", {"visit_type": "Cleaning", "price": Price(11000, "USD")}),)), "text": "Good day", "horizon": Span(129_600), "insurance": "Aetna", "mode": Say("mode.video"), "language": Language(("es",)), "languages": Language(("en", "es")), "insurances": "Aetna, Cigna", "doctors": "Dr Lee, Dr Kim", "specialties": "Dentistry", "about": "Teeth without fear.", "rating": "4.8", "megabytes": 10,
+    "day": Day(date(2026, 3, 10)), "example": Day(date(1990, 5, 3)), "date": "30 February", "number": 7, "was": TUESDAY, "notice": Span(1440), "kinds": "Cleaning, Eye exam", "price": Price(11000, "USD"), "prices": Parts((Say("price.line", {"visit_type": "Cleaning", "price": Price(11000, "USD")}),)), "text": "Good day", "horizon": Span(129_600), "insurance": "Aetna", "mode": Say("mode.video"), "language": Language(("es",)), "languages": Language(("en", "es")), "insurances": "Aetna, Cigna", "doctors": "Dr Lee, Dr Kim", "specialties": "Dentistry", "about": "Teeth without fear.", "rating": "4.8", "megabytes": 10, "countries": Countries(("US", "CA")), "mobile": "(201) 555-0123",
 }  # fmt: skip
 # What pieces of a date are made of; worded by `bot.texts` itself.
 PIECES = {"format": {"day": "Monday", "time": "9:00", "start": "9:00", "end": "10:00", "days": "on Monday"}}
@@ -116,6 +117,7 @@ def made_up_keys() -> set[str]:
         *(f"not_understood.{miss}" for miss in (1, 2)),
         *(f"not_understood.{miss}.{step}" for miss in (1, 2) for step in steps),
         *(f"{step}.why" for step in steps),
+        *(f"no_text.{why}" for why in (*get_args(NoText), 1, 2)),
         *(f"changing.undone_{what}" for what in ("booking", "moving", "cancelling")),
         *(f"choice.{what}_visit_patient" for what in ("show", "move", "cancel")),
         *(f"received.{what}" for what in get_args(Received.__annotations__["what"])),
@@ -232,6 +234,7 @@ WORDED: list[tuple[Value, str, str]] = [
     (Span(90), "", "90 minutes"),
     (Span(90 * 24 * 60), "", "3 months"),
     (Price(11000, "USD"), "", "$110.00"),
+    (Countries(("US", "GB", "XX")), "", "United States, United Kingdom, XX"),
     (Wish(days("17")), "on", "on Tuesday, March 17"),
     (Wish(days("17", "18")), "on", "on Tuesday, March 17 or on Wednesday, March 18"),
     (Wish(days("16..23")), "on", "from Monday, March 16 to Sunday, March 22"),

@@ -287,10 +287,16 @@ def test_nothing_of_twilios_is_shown_and_all_survives_the_environment_of_a_child
     settings = load_settings()
     assert (settings.twilio_auth_token, settings.twilio_webhook_key) == ("hush-hush", "hush-key")
     assert settings.twilio_whatsapp_number == (NUMBER, "+12065550101")
-    assert settings.twilio_countries == ("US", "CA")
+    assert settings.twilio_countries == settings.texts_to("GB") == ("US", "CA")
     assert "hush" not in f"{settings!r} {settings}"
     set_all(monkeypatch, **as_environment(settings))
     assert handed_over() == settings
+
+
+def test_texts_go_to_the_clinics_own_country_and_nowhere_without_a_number_of_ours() -> None:
+    assert Settings(twilio_number=(NUMBER,)).texts_to("GB") == ("GB",)
+    assert Settings(twilio_number=(NUMBER,), twilio_countries=("US", "CA")).texts_to("GB") == ("US", "CA")
+    assert Settings(twilio_countries=("US",), twilio_whatsapp_number=(NUMBER,)).texts_to("GB") == ()
 
 
 @pytest.mark.parametrize(
