@@ -15,12 +15,15 @@ from bot.messages import (
     ShowVisit,
     pack,
 )
+from channels.twilio import templates
 from channels.twilio.templates import SAMPLES, TEMPLATES
 from core import clock
 from core.database import Session, scalar
 from core.messaging import outbox
 from core.messaging.inbox import Home
+from core.scheduling.directory import Directory
 from tests.factories import owe
+from tests.fakes.twilio import Content, FakeTwilio
 
 DAY = timedelta(days=1)
 
@@ -30,15 +33,15 @@ SELECT v.id FROM appointments v JOIN patient_addresses USING (patient_id) WHERE 
 _SEQ = "UPDATE conversations SET last_seq = last_seq + 1 WHERE id = %(id)s RETURNING last_seq"
 
 
-def remind(session: Session, home: Home) -> None:
-    """A reminder of their newest visit is owed to whoever lives there; its digits are good until tomorrow."""
-    owe(session, home, _reminder(session, home, scalar(session, _VISIT, id=home.address_id)))
+def remind(session: Session, home: Home, kind: NoticeKind = "reminder") -> None:
+    """A reminder of their newest visit, or another notice of it, is owed to whoever lives there; its digits are good until tomorrow."""
+    owe(session, home, _owed(session, home, scalar(session, _VISIT, id=home.address_id), kind))
     session.exec_driver_sql("NOTIFY outbox")
 
 
-def _reminder(session: Session, home: Home, visit: int) -> outbox.Message:
+def _owed(session: Session, home: Home, visit: int, kind: NoticeKind) -> outbox.Message:
     seq = scalar(session, _SEQ, id=home.conversation_id)
-    payload = notice("reminder", "en", f"reminder{visit}-{seq}", ShowVisit(visit), MoveVisit(visit), CancelVisit(visit))
+    payload = notice(kind, "en", f"notice{visit}-{seq}", ShowVisit(visit), MoveVisit(visit), CancelVisit(visit))
     return outbox.Message(
         seq,
         home.key.seal("outbox.payload", home.conversation_id, pack(payload)),
@@ -47,6 +50,14 @@ def _reminder(session: Session, home: Home, visit: int) -> outbox.Message:
         clock.now(session) + DAY,
         priority=outbox.REMINDER,
         useful_for=DAY,
+    )
+
+
+def submitted(twilio: FakeTwilio, kind: NoticeKind, directory: Directory, *, approved: bool = True) -> Content:
+    """The clinic has submitted its template of this kind, and Meta has approved it, or not yet."""
+    content = templates.content(kind, "en", directory)
+    return twilio.content(
+        content["types"], name=content["friendly_name"], variables=content["variables"], approved=approved
     )
 
 

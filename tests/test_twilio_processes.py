@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from bot.messages import NoticeKind
 from channels.twilio import SMS, WHATSAPP
 from core import clock
 from core.compliance.audit import SETUP
@@ -17,6 +18,7 @@ from core.database import transaction
 from core.messaging import attachments, inbox
 from core.messaging.inbox import Home, Sender
 from core.people import identities, patients
+from core.scheduling import directory
 from frontdesk.ports import is_healthy
 from frontdesk.sender import THREADS
 from tests import databases, demo_clinic, processes, reminders
@@ -30,6 +32,7 @@ pytestmark = pytest.mark.xdist_group("twilio")
 
 OURS, SLOW = "+12065550100", "+12065550101"  # Twilio has granted the first one as many segments as we like
 DAY = timedelta(days=1)
+APPROVED: NoticeKind = "visit_moved"  # of whose texts Meta has approved this one
 
 NOTHING_SAID = ("hi", "skin doctor", "1")
 ALL_SAID = ("cleaning with Dr Lee Tuesday morning", "1")
@@ -174,6 +177,8 @@ def _begin(stage: Stage) -> None:
     stage.twilio.number(OURS, "short code")  # which is fast
     stage.twilio.number(SLOW)
     stage.twilio.whatsapp(OURS)
+    with stage.session() as session:
+        reminders.submitted(stage.twilio, APPROVED, directory.load(session))
     for role in ("worker", "sender"):
         stage.cast.start(role)
     starts_web(stage)
@@ -227,10 +232,10 @@ def said(person: Person, words: str) -> int:
     return sum(words in message.text for message in ours(person))
 
 
-def remind(stage: Stage, person: Person, channel: str = SMS) -> None:
-    """A reminder of their visit is owed to this person."""
+def remind(stage: Stage, person: Person, channel: str = SMS, kind: NoticeKind = "reminder") -> None:
+    """A reminder of their visit, or another notice of it, is owed to this person."""
     with stage.session() as session:
-        reminders.remind(session, stage.home(person, channel))
+        reminders.remind(session, stage.home(person, channel), kind)
 
 
 # --- booking ---------------------------------------------------------------------------------------------------------
@@ -343,6 +348,31 @@ def test_what_whatsapp_refuses_before_the_call_is_answered_goes_by_sms(stage: St
     assert not ben.last.whatsapp
     stage.twilio.settle()
     assert said(ben, "A reminder from") == 1
+
+
+def test_a_day_after_they_wrote_an_approved_text_goes_and_its_buttons_act(stage: Stage) -> None:
+    ben = stage.known(WHATSAPP)
+    chats(stage, ben, *ALL_SAID)
+    stage.ages(ben)
+    stage.closes_window(ben)
+    moved = answer(stage, ben, lambda: remind(stage, ben, WHATSAPP, APPROVED))
+    assert (moved.whatsapp, moved.labels) == (True, ("It suits me", "Find another time", "Cancel the visit"))
+    assert "cancelled" in answer(stage, ben, lambda: ben.taps("Cancel the visit")).text.lower()
+    assert stage.visits(ben, WHATSAPP) == ["cancelled"]
+
+
+@pytest.mark.parametrize(("failures", "on_whatsapp"), [((63016,), True), ((63016, 63016), False)])
+def test_what_whatsapp_refuses_afterwards_goes_by_an_approved_text_then_by_sms_and_arrives_once(
+    stage: Stage, failures: tuple[int, ...], on_whatsapp: bool
+) -> None:
+    ben = stage.known(WHATSAPP)
+    chats(stage, ben, *ALL_SAID)
+    ben.cannot_get(*failures)
+    moved = answer(stage, ben, lambda: remind(stage, ben, WHATSAPP, APPROVED))
+    stage.twilio.settle()
+    assert moved.whatsapp == on_whatsapp
+    assert said(ben, "had to move a visit") == 1
+    assert len(stage.twilio.calls("create", ben)) == 2 + len(failures) + 1
 
 
 # --- leaving ---------------------------------------------------------------------------------------------------------

@@ -28,10 +28,8 @@ def always_fresh(monkeypatch: pytest.MonkeyPatch) -> None:
 def approve(desk: Desk, *, approved: bool = True) -> Content:
     """The clinic has submitted its reminder to Meta."""
     with transaction(desk.clinic.engine) as session:
-        content = templates.content("reminder", "en", desk.worker.directory.current(session))
-    return desk.twilio.content(
-        content["types"], name=content["friendly_name"], variables=content["variables"], approved=approved
-    )
+        clinic = desk.worker.directory.current(session)
+    return reminders.submitted(desk.twilio, "reminder", clinic, approved=approved)
 
 
 @pytest.fixture
