@@ -5,10 +5,11 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from bot.messages import Inbound, Manner, Payload
 from channels import telegram, terminal, twilio, webchat
+from channels.errors import DeliveryFailed
 from channels.rendering import BUTTONS, NUMBERS
 from channels.telegram import decode as telegram_decode
 from channels.twilio import decode as twilio_decode
@@ -16,10 +17,18 @@ from core.config import Settings
 from core.crypto import Vault
 from core.database import Session
 from core.messaging.outbox import Outcome, Owed, Rate
+from core.messaging.quotas import Draw
 from core.scheduling.directory import Directory
 
 Keep = Callable[[Session, Vault], bool]
 """Stores one message; false where it is there already."""
+
+
+class Capped(NamedTuple):
+    """Something of which only so much may go out, and what becomes of a message where that is used up."""
+
+    draw: Draw
+    otherwise: DeliveryFailed
 
 
 class Speaker(Protocol):
@@ -29,6 +38,9 @@ class Speaker(Protocol):
 
     def address_rate(self, address: str) -> Rate:
         """At which one address may be written to."""
+
+    def draws(self, owed: Owed, payload: Payload, directory: Directory) -> "Sequence[Capped]":
+        """What one message takes of what may go out."""
 
     def send(self, owed: Owed, payload: Payload, directory: Directory) -> Outcome:
         """Hand one message over."""

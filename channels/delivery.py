@@ -1,21 +1,23 @@
 """Claim what is owed, hand it to its channel, settle. Vendors are called outside of any transaction."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from typing import NamedTuple
 
 import psycopg
 from sqlalchemy import Engine
 
 from bot.messages import unpack_payload
-from channels import Speaker
-from channels.errors import Elsewhere, Permanent, Temporary, Unknown, Unreachable
+from channels import Capped, Speaker
+from channels.errors import DeliveryFailed, Elsewhere, Permanent, Temporary, Unknown, Unreachable
 from core import clock, failpoints, logs
 from core.compliance.audit import Actor
 from core.crypto import Vault
 from core.database import Session, at_once, transaction
-from core.messaging import attachments, handoffs, outbox, reachability
+from core.messaging import attachments, handoffs, outbox, quotas, reachability, troubles
 from core.messaging.attachments import Wanted
 from core.messaging.outbox import Outcome, Owed
+from core.messaging.quotas import Draw, UsedUp
 from core.people import consent
 from core.scheduling.directory import Directory
 
@@ -42,19 +44,24 @@ def deliver_next(engine: Engine, vault: Vault, directory: Directory, speakers: M
     channel, owed = claimed
     failpoints.reach("send.after_claim")
     speaker = speakers[channel]
-    outcome, trouble = _handed_over(speaker, owed, directory)
+    outcome, error, drawn = _handed_over(engine, speaker, owed, directory)
     failpoints.reach("send.before_settle")
     with (at_once if outcome.status == "sent" else transaction)(engine) as session:
         outbox.settle(session, owed, outcome, speaker.address_rate(owed.address), speaker.account_rate)
-        _follow_up(session, vault, owed, trouble)
+        if error is not None:
+            _follow_up(session, vault, owed, error, drawn)
     failpoints.reach("send.after_settle")
     _log.info("delivered", outbox_id=owed.id, channel=channel, status=outcome.status, code=outcome.error)
     return True
 
 
-def _follow_up(session: Session, vault: Vault, owed: Owed, trouble: Unreachable | Elsewhere | None) -> None:
+def _follow_up(session: Session, vault: Vault, owed: Owed, error: DeliveryFailed, drawn: Sequence[Draw]) -> None:
     """What could not go this way goes another one, or staff are told. Whoever wants no messages gets none, by no way."""
-    match trouble:
+    if drawn and not isinstance(error, Unknown):
+        quotas.give_back(session, drawn)
+    if error.is_ours:
+        troubles.meet(session, error.code, clock.now(session))
+    match error:
         case Elsewhere(code=code, channel=channel, account=account):
             reachability.move(session, vault, owed, (channel, account), code)
         case Unreachable(code=reachability.OPTED_OUT as code):
@@ -65,29 +72,57 @@ def _follow_up(session: Session, vault: Vault, owed: Owed, trouble: Unreachable 
             reachability.lost(session, owed.address_id, code, SENDER, clock.now(session))
 
 
-def _handed_over(speaker: Speaker, owed: Owed, directory: Directory) -> tuple[Outcome, Unreachable | Elsewhere | None]:
-    """How it ended, and why it cannot go this way, where that is so."""
+class _HandedOver(NamedTuple):
+    """How it ended, what went wrong, and what was drawn for it of what may go out."""
+
+    outcome: Outcome
+    error: DeliveryFailed | None = None
+    drawn: Sequence[Draw] = ()
+
+
+def _handed_over(engine: Engine, speaker: Speaker, owed: Owed, directory: Directory) -> _HandedOver:
     if owed.opted_out:
-        return Outcome("failed", error=reachability.OPTED_OUT), None
+        return _HandedOver(Outcome("failed", error=reachability.OPTED_OUT))
+    drawn: list[Draw] = []
     try:
-        return speaker.send(owed, unpack_payload(owed.payload), directory), None
-    except Temporary as error:
-        if owed.attempts >= MOST_ATTEMPTS and not error.forgiven:
-            return Outcome("failed", error=error.code), None
-        return Outcome("due", error=error.code, retry_in=error.retry_in, forgiven=error.forgiven), None
-    except (
-        Unreachable,
-        Elsewhere,
-    ) as error:  # back to the queue, with which it goes to the person's next channel or to staff
-        return Outcome("due", error=error.code), error
-    except Permanent as error:
-        return Outcome("failed", error=error.code), None
-    except Unknown as error:
-        return Outcome("unknown", error=error.code, checkable=error.checkable), None
+        payload = unpack_payload(owed.payload)
+        drawn += _drawn(engine, speaker.draws(owed, payload, directory))
+        return _HandedOver(speaker.send(owed, payload, directory), drawn=drawn)
+    except DeliveryFailed as error:
+        return _HandedOver(_came_to(error, owed.attempts), error, drawn)
     except Exception:
         # A bug in an adapter must not stop the queue; whether bytes went out nobody can tell.
         _log.exception("adapter_failed", outbox_id=owed.id)
-        return Outcome("unknown", error="adapter_failed"), None
+        return _HandedOver(Outcome("unknown", error="adapter_failed"))
+
+
+def _drawn(engine: Engine, capped: Sequence[Capped]) -> list[Draw]:
+    """Take what a message takes of what may go out, before it goes. Raises what becomes of it where there is not enough."""
+    draws = [each.draw for each in capped]
+    if not draws:
+        return []
+    try:
+        with transaction(engine) as session:
+            quotas.draw(session, draws)
+    except UsedUp as used_up:
+        raise next(each.otherwise for each in capped if each.draw.what == used_up.what) from used_up
+    return draws
+
+
+def _came_to(error: DeliveryFailed, attempts: int) -> Outcome:
+    """What a failure makes of a message."""
+    match error:
+        case Temporary(forgiven=False) if attempts >= MOST_ATTEMPTS:
+            return Outcome("failed", error=error.code)
+        case Temporary():
+            return Outcome("due", error=error.code, retry_in=error.retry_in, forgiven=error.forgiven)
+        case (
+            Unreachable() | Elsewhere()
+        ):  # back to the queue, with which it goes to the person's next channel or to staff
+            return Outcome("due", error=error.code)
+        case Unknown():
+            return Outcome("unknown", error=error.code, checkable=error.checkable)
+    return Outcome("failed", error=error.code)
 
 
 def fetch_next(engine: Engine, vault: Vault, speakers: Mapping[str, Speaker]) -> bool:

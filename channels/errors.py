@@ -4,18 +4,22 @@ from datetime import timedelta
 
 
 class DeliveryFailed(Exception):
-    """The vendor did not take the message; `code` is ours, never a vendor's words about a person."""
+    """The vendor did not take the message; `code` is ours, never a vendor's words about a person.
 
-    def __init__(self, code: str) -> None:
+    Where `is_ours`, the clinic has something to mend.
+    """
+
+    def __init__(self, code: str, *, is_ours: bool = False) -> None:
         super().__init__(code)
         self.code = code
+        self.is_ours = is_ours
 
 
 class Temporary(DeliveryFailed):
     """Try again after `retry_in`. What is `forgiven` was not the message's fault, and may happen any number of times."""
 
-    def __init__(self, code: str, retry_in: timedelta, *, forgiven: bool = False) -> None:
-        super().__init__(code)
+    def __init__(self, code: str, retry_in: timedelta, *, forgiven: bool = False, is_ours: bool = False) -> None:
+        super().__init__(code, is_ours=is_ours)
         self.retry_in = retry_in
         self.forgiven = forgiven
 
@@ -31,8 +35,8 @@ class Unreachable(Permanent):
 class Elsewhere(DeliveryFailed):
     """Not this way, now: the same person has the same address on another `channel`, where our `account` writes to them."""
 
-    def __init__(self, code: str, channel: str, account: str) -> None:
-        super().__init__(code)
+    def __init__(self, code: str, channel: str, account: str, *, is_ours: bool = False) -> None:
+        super().__init__(code, is_ours=is_ours)
         self.channel = channel
         self.account = account
 

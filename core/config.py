@@ -7,6 +7,7 @@ import os
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from decimal import Decimal
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -139,6 +140,7 @@ class Settings:
     public_url: str = ""
     embed_origins: tuple[str, ...] = ()
     trusted_proxies: int = 0
+    metrics_token: str = field(default="", repr=False)
     telegram_bot_token: tuple[str, ...] = field(default=(), repr=False)
     telegram_webhook_secret: str = field(default="", repr=False)
     telegram_api_url: str = "https://api.telegram.org"
@@ -149,6 +151,9 @@ class Settings:
     twilio_messaging_service_sid: str = ""
     twilio_webhook_key: str = field(default="", repr=False)
     twilio_countries: tuple[str, ...] = ()
+    twilio_segment_price: Decimal = Decimal("0.0125")
+    twilio_daily_budget: Decimal = Decimal(50)
+    twilio_daily_conversations: int = 250
     twilio_reconcile: bool = True
     twilio_api_url: str = ""
 
@@ -210,6 +215,9 @@ _FROM_TEXT: dict[str, Callable[[str], Any]] = {
     "twilio_number": parse_numbers,
     "twilio_whatsapp_number": parse_numbers,
     "twilio_countries": parse_countries,
+    "twilio_segment_price": Decimal,
+    "twilio_daily_budget": Decimal,
+    "twilio_daily_conversations": int,
     "twilio_reconcile": lambda text: text == "True",
 }
 

@@ -6,6 +6,7 @@ import os
 import secrets
 import tempfile
 from collections.abc import Iterator, Mapping
+from decimal import Decimal
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -82,7 +83,12 @@ AccountSid = Annotated[
 ServiceSid = Annotated[
     str, AfterValidator(partial(parse_sid, "MG")), _must_be("what Twilio's console shows, MG and 32 digits")
 ]
+MetricsToken = Annotated[
+    str, Field(min_length=16, pattern="^[!-~]*$"), _must_be("16 or more letters and digits", secret=True)
+]
 Secret = Annotated[str, _must_be("what Twilio's console shows", secret=True)]
+Amount = Annotated[Decimal, Field(ge=0, allow_inf_nan=False), _must_be("an amount of money such as 12.50")]
+Count = Annotated[int, Field(ge=0), _must_be("a number, 0 or more")]
 Port = Annotated[int, Field(ge=1, le=65535), _must_be("a number between 1 and 65535")]
 Level = Annotated[
     Literal["debug", "info", "warning", "error"],
@@ -123,6 +129,7 @@ class _Given(_Sources):
     trusted_proxies: Annotated[int, Field(ge=0, le=10), _must_be("a number between 0 and 10")] = (
         Settings.trusted_proxies
     )
+    metrics_token: MetricsToken = Settings.metrics_token
     telegram_bot_token: BotTokens = Settings.telegram_bot_token
     telegram_webhook_secret: WebhookSecret = Settings.telegram_webhook_secret
     telegram_api_url: Origin = Settings.telegram_api_url
@@ -133,6 +140,9 @@ class _Given(_Sources):
     twilio_messaging_service_sid: ServiceSid = Settings.twilio_messaging_service_sid
     twilio_webhook_key: Secret = Settings.twilio_webhook_key
     twilio_countries: Countries = Settings.twilio_countries
+    twilio_segment_price: Amount = Settings.twilio_segment_price
+    twilio_daily_budget: Amount = Settings.twilio_daily_budget
+    twilio_daily_conversations: Count = Settings.twilio_daily_conversations
     twilio_reconcile: Annotated[bool, _must_be("true or false")] = Settings.twilio_reconcile
     twilio_api_url: Origin = Settings.twilio_api_url
 

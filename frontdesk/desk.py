@@ -37,7 +37,7 @@ from core.compliance import audit
 from core.config import Settings
 from core.crypto import Vault
 from core.database import Session, open_engine, transaction
-from core.messaging import attachments, conversations, handoffs, inbox, outbox
+from core.messaging import attachments, conversations, handoffs, inbox, outbox, troubles
 from core.messaging.attachments import Attachment
 from core.messaging.conversations import Open
 from core.messaging.waking import Bell
@@ -68,6 +68,18 @@ _WHY = {
     "opted_out": "wants no more messages",
     "cancel_or_stop": "wrote CANCEL, which stops all messages, and may have meant the visit",
 }
+
+
+_WRONG = {
+    "budget_used_up": "the money for texts is used up for today, and they wait; TWILIO_DAILY_BUDGET can be raised",
+    "many_codes": "far more codes are asked for by similar numbers than patients would; the others get none for an hour",
+    "token_refused": "Twilio does not take TWILIO_AUTH_TOKEN",
+    "bad_sender": "a number of ours is none that this account at Twilio can send from",
+    "country_closed": "Twilio's geographic permissions do not have a country to which texts should go",
+    "account_suspended": "Twilio has suspended the account",
+    "not_registered": "a number of ours is not registered with the carriers (A2P 10DLC)",
+}
+"""What staff are told is to be mended, by its code."""
 
 
 class Unclear(Exception):
@@ -111,6 +123,7 @@ class Desk:
         with transaction(self.engine) as session:
             waiting = handoffs.waiting(session, MOST_WAITING)
             lately = conversations.lately(session, MOST_LATELY)
+            wrong = troubles.standing(session)
             names, show = staff.every(session, self.vault), _clock_of(session)
         called = [
             f"{each.conversation_id:>6}  {', '.join(_WHY[reason] for reason in each.reasons)}, since {show(each.since)}"
@@ -120,8 +133,19 @@ class Desk:
         active = [
             f"{each.conversation_id:>6}  wrote last {show(each.at)}{self._has(names, each.staff_id)}" for each in lately
         ]
+        broken = [
+            f"  {each.code}: {_WRONG.get(each.code, 'Twilio refuses what we send')}; since {show(each.since)}, "
+            f"{each.times} times, last {show(each.last_at)}"
+            for each in wrong
+        ]
         return "\n".join(
             [
+                *(
+                    ["To be mended, before messages go out as they should (`mended CODE` when it is):"]
+                    if broken
+                    else []
+                ),
+                *broken,
                 "Waiting for a person:",
                 *(called or ["        nobody"]),
                 "Lately active:",
@@ -154,6 +178,11 @@ class Desk:
             chat = self._open(session, rest)
             closed = handoffs.close(session, chat.id, self.me.actor, clock.now(session))
         return f"Conversation {chat.id} no longer waits." if closed else f"Conversation {chat.id} did not wait."
+
+    def mended(self, rest: str) -> str:
+        with transaction(self.engine) as session:
+            closed = troubles.close(session, rest, self.me.actor, clock.now(session))
+        return f"“{rest}” is off the list until it happens again." if closed else f"“{rest}” is not on the list."
 
     # --- taking part -------------------------------------------------------------------------------------------------
 
@@ -349,6 +378,7 @@ COMMANDS = {
     "take": Command("take [17]", "take over: from now on you answer, and the bot is silent", Desk.take),
     "say": Command("say WORDS", "answer in the conversation you are at", Desk.say),
     "back": Command("back [17]", "hand back: the bot goes on, and whoever waited no longer does", Desk.back),
+    "mended": Command("mended CODE", "something that `list` says is to be mended has been", Desk.mended),
     "close": Command("close [17]", "nothing to do there: it no longer waits", Desk.close),
     "help": Command("help", "this list; Ctrl-D leaves", _help),
 }

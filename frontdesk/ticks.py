@@ -14,7 +14,7 @@ from core import clock, failpoints, logs
 from core.compliance import retention, seals
 from core.crypto import Vault
 from core.database import UNAVAILABLE, Session, scalar, transaction
-from core.messaging import outbox
+from core.messaging import outbox, quotas
 from core.messaging.waking import Bell
 from core.scheduling import booking
 
@@ -37,8 +37,8 @@ def expire_sends(session: Session, _vault: Vault) -> int:
 
 
 def forget_words(session: Session, _vault: Vault) -> int:
-    """Let go of words whose time is over."""
-    return retention.forget_words(session)
+    """Let go of words whose time is over, and of what went out lately."""
+    return retention.forget_words(session) + quotas.forget(session)
 
 
 TICKS: dict[str, tuple[int, Callable[[Session, Vault], int], float]] = {

@@ -6,6 +6,7 @@ from typing import Any
 from wsgiref.types import StartResponse, WSGIEnvironment
 
 from flask import Flask, Response, get_template_attribute, jsonify, render_template, request
+from sqlalchemy import Engine
 from werkzeug.exceptions import HTTPException, ServiceUnavailable
 from werkzeug.middleware.proxy_fix import ProxyFix
 
@@ -14,7 +15,7 @@ from core import logs
 from core.config import Settings
 from core.database import UNAVAILABLE, open_engine
 from core.messaging.waking import Bell, Ear
-from webhooks import health, mail, telegram, twilio, webchat
+from webhooks import health, mail, metrics, telegram, twilio, webchat
 from webhooks.limits import Clock, Limits, Rate, household, too_many
 from webhooks.mail import Mail
 from webhooks.security import protect
@@ -39,20 +40,24 @@ THREADS = 8  # of the web process, and its connections; a web-chat POST keeps on
 VENDORS = (telegram, twilio)
 
 
-def connect(settings: Settings) -> tuple[WebChat, Mail]:
+def connect(settings: Settings) -> tuple[WebChat, Mail, Engine]:
     """The way to inbox and outbox: a pool for the threads of the web server, a connection to ring by and one to be woken by."""
     url, vault = settings.database_url, settings.vault
     engine, bell = open_engine(url, pool_size=THREADS), Bell(url)
-    return WebChat(engine, vault, bell, Ear(url, "outbox")), mail.opened(engine, vault, bell)
+    return WebChat(engine, vault, bell, Ear(url, "outbox")), mail.opened(engine, vault, bell), engine
 
 
 def create_app(
-    settings: Settings, chat: WebChat | None = None, clock: Clock = time.monotonic, vendors: Mail | None = None
+    settings: Settings,
+    chat: WebChat | None = None,
+    clock: Clock = time.monotonic,
+    vendors: Mail | None = None,
+    engine: Engine | None = None,
 ) -> Flask:
     """The web process as a WSGI application. Limits count by `clock`."""
     app = Web(__name__)
     if chat is None:
-        chat, vendors = connect(settings)
+        chat, vendors, engine = connect(settings)
     limits = Limits(clock)
     app.config["PREFERRED_URL_SCHEME"] = "https" if settings.public_url.startswith("https:") else "http"
     protect(app, settings)
@@ -60,6 +65,7 @@ def create_app(
     mounted = (vendor.mount(app, settings, vendors or Mail(), limits) for vendor in VENDORS)
     deliveries: frozenset[str] = frozenset().union(*mounted)
     app.register_blueprint(health.blueprint)
+    metrics.mount(app, settings, engine)
     app.register_error_handler(HTTPException, _explain)
     for error in UNAVAILABLE:
         app.register_error_handler(error, _wait_for_database)

@@ -22,7 +22,7 @@ from telegram.error import RetryAfter, TelegramError
 from telegram.request import HTTPXRequest
 
 from bot.messages import Payload, Receipt
-from channels import Keep
+from channels import Capped, Keep
 from channels.errors import Permanent, Unknown
 from channels.rendering import Button, Rendered, parts, with_buttons
 from channels.telegram import faults
@@ -71,6 +71,10 @@ class Telegram:
     def address_rate(self, address: str) -> Rate:
         """How often one chat may be written to; the numbers of groups are negative."""
         return GROUP if address.startswith("-") else CHAT
+
+    def draws(self, _owed: Owed, _payload: Payload, _directory: Directory) -> tuple[Capped, ...]:
+        """Nothing: it costs nothing, and nobody is written to who has not written first."""
+        return ()
 
     def send(self, owed: Owed, payload: Payload, directory: Directory) -> Outcome:
         """Acknowledge the tap, take away buttons whose time is over, say what is to be said. Raises DeliveryFailed."""

@@ -84,7 +84,7 @@ def _meaning(error: TwilioRestException) -> Exception:
             return Temporary(found.code, found.again_in)
         case "ours":
             _log.error("twilio_refuses", code=found.code)
-            return Temporary(found.code, LATER)
+            return Temporary(found.code, LATER, is_ours=True)
     return Permanent(found.code)
 
 

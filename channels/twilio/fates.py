@@ -44,6 +44,7 @@ def _failure(code: str, by_template: bool) -> Failure:
     found = verdict(int(code) if code.isascii() and code.isdigit() and len(code) < 9 else None)
     if by_template and found.blame in ("text", "window", "ours"):
         return Failure(TEMPLATE_REFUSED, "elsewhere")
-    if found.blame == "ours":
+    is_ours = found.blame == "ours"
+    if is_ours:
         _log.error("twilio_refuses", code=found.code)
-    return Failure(found.code, _THEN[found.blame], found.again_in)
+    return Failure(found.code, _THEN[found.blame], found.again_in, is_ours)

@@ -52,7 +52,8 @@ class Library:
 
     def _read(self) -> None:
         listed = ask(lambda: self._client.content.v1.content_and_approvals.list(limit=MOST))
-        self._kept = {each.friendly_name: _Kept(each.sid, _is_approved(each)) for each in listed}
+        kept = [(each.friendly_name, _Kept(each.sid, _is_approved(each))) for each in listed]
+        self._kept = dict(sorted(kept, key=lambda named: named[1].approved))  # of one name, an approved one
         self._read_at = time.monotonic()
 
 

@@ -8,10 +8,10 @@ from twilio.rest import Client
 
 from bot.messages import Payload, Say
 from bot.texts import say
-from channels import Keep
+from channels import Capped, Keep
 from channels.errors import Unreachable
 from channels.rendering import parts, with_numbers
-from channels.twilio import SMS
+from channels.twilio import SMS, caps
 from channels.twilio.addresses import fate_of
 from channels.twilio.calls import attempt, fetch, said_before
 from channels.twilio.client import open_client
@@ -24,9 +24,8 @@ from core.messaging.texting import why_no_text
 from core.scheduling.directory import Directory
 
 USEFUL_FOR = timedelta(hours=1)  # an answer that comes later than that answers nothing
-LONGEST_QUEUE = timedelta(
-    hours=10
-)  # that Twilio keeps a message: https://www.twilio.com/docs/messaging/api/message-resource
+# How long Twilio keeps a message at most: https://www.twilio.com/docs/messaging/api/message-resource
+LONGEST_QUEUE = timedelta(hours=10)
 
 
 def open_sms(settings: Settings) -> "Sms":
@@ -47,13 +46,14 @@ class Sms:
         """As often as the account may: one number hears one message a turn."""
         return Rate()
 
+    def draws(self, owed: Owed, payload: Payload, directory: Directory) -> list[Capped]:
+        """Money; and of codes so many to one number and to one range of numbers."""
+        return caps.of_sms(self._settings, owed, payload, sum(map(segments, _texts(owed, payload, directory))))
+
     def send(self, owed: Owed, payload: Payload, directory: Directory) -> Outcome:
         """Hand over one message, in the fewest segments that hold it. Raises DeliveryFailed."""
         require_mobile(owed.address, self._settings.sms_countries(directory.organization.region))
-        text = with_numbers(payload, directory).text
-        if owed.last_message is None:
-            text = f"{text}\n\n{introduction(payload.language, directory)}"
-        texts = parts(text, LONGEST)
+        texts = _texts(owed, payload, directory)
         told = [*[None] * (len(texts) - 1), fate_of(self._settings, owed.id)]  # the fate of the last one is that of all
         sids = [
             said_before(self._client, owed, text) or self._say(owed, text, to)
@@ -84,6 +84,14 @@ class Sms:
             )
         )
         return str(message.sid)
+
+
+def _texts(owed: Owed, payload: Payload, directory: Directory) -> list[str]:
+    """The messages in which it is said; the first one to a number introduces us."""
+    text = with_numbers(payload, directory).text
+    if owed.last_message is None:
+        text = f"{text}\n\n{introduction(payload.language, directory)}"
+    return parts(text, LONGEST)
 
 
 def _validity(owed: Owed) -> int:

@@ -8,10 +8,10 @@ from twilio.rest import Client
 
 from bot.messages import Payload, Say
 from bot.texts import say
-from channels import Keep
+from channels import Capped, Keep
 from channels.errors import Elsewhere, Permanent, Unreachable
 from channels.rendering import parts
-from channels.twilio import SMS, WHATSAPP, contents, templates
+from channels.twilio import SMS, WHATSAPP, caps, contents, templates
 from channels.twilio.addresses import fate_of
 from channels.twilio.calls import attempt, fetch, said_before
 from channels.twilio.client import open_client
@@ -50,6 +50,11 @@ class WhatsApp:
     def address_rate(self, _address: str) -> Rate:
         """How often one patient may be written to."""
         return PAIR
+
+    def draws(self, owed: Owed, payload: Payload, _directory: Directory) -> list[Capped]:
+        """Whoever is written to first counts; where WhatsApp lets us begin no more conversations today, it is an SMS."""
+        begins = not _is_open(owed) and self._template(owed, payload) is not None
+        return [caps.of_conversation(self._settings, owed, self._sms_number())] if begins else []
 
     def send(self, owed: Owed, payload: Payload, directory: Directory) -> Outcome:
         """Hand one message over. Raises DeliveryFailed; Elsewhere where only an SMS can reach them now."""

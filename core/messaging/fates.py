@@ -6,7 +6,7 @@ from typing import Any, Literal, NamedTuple
 from core import clock
 from core.compliance import audit
 from core.database import Session, run
-from core.messaging import handoffs, reachability
+from core.messaging import handoffs, reachability, troubles
 from core.people import consent
 
 RANKS = {
@@ -27,11 +27,12 @@ Then = Literal["lost", "again", "elsewhere", "failed"]
 
 
 class Failure(NamedTuple):
-    """Why it did not arrive: a code of ours, what follows from it, and when it may go again."""
+    """Why it did not arrive: a code of ours, what follows from it, when it may go again, and whether the clinic has something to mend."""
 
     code: str
     then: Then
     again_in: timedelta = timedelta(0)
+    is_ours: bool = False
 
 
 _RANK = " ".join(f"WHEN '{state}' THEN {rank}" for state, rank in RANKS.items())
@@ -88,6 +89,8 @@ def note(session: Session, outbox_id: int, vendor_id: str, fate: str, failure: F
         return False
     if failure is not None and row.status != "failed":  # then it is known, and has been followed up
         run(session, _TAKEN, id=outbox_id, vendor_id=vendor_id)
+        if failure.is_ours:
+            troubles.meet(session, failure.code, clock.now(session))
         _FOLLOW_UP[failure.then](session, outbox_id, row, failure)
     return True
 

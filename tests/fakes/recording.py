@@ -5,14 +5,14 @@ import json
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
 
 from bot.messages import Inbound, Manner, Payload, Words
-from channels import CHANNELS, Channel, Keep, Speaker
+from channels import CHANNELS, Capped, Channel, Keep, Speaker
 from core import logs
 from core.config import load_settings
 from core.messaging import conversations, outbox
@@ -44,6 +44,7 @@ class Recording:
     takes: float = 0  # seconds until it answers
     account_rate: Rate = ANY_RATE
     per_address: Rate = ANY_RATE
+    capped: Sequence[Capped] = ()
     weight: int = 1  # of each message, in the account's intervals
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -84,6 +85,9 @@ class Recording:
         text = body.decode()
         self.hear(text)
         return Words(text)
+
+    def draws(self, _owed: Owed, _payload: Payload, _directory: Directory) -> Sequence[Capped]:
+        return self.capped
 
     def send(self, owed: Owed, payload: Payload, _directory: Directory) -> Outcome:
         """Take it, or do what the script says."""
