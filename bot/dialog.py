@@ -103,7 +103,8 @@ def _with_trail(before: State, after: State) -> State:
 
 
 def _said(state: State, said: Said, facts: Facts) -> Turn:
-    said = replace(said, choices=choosing.still_open(state, said.choices))
+    choices, crossed = (choosing.still_open(state, choices) for choices in (said.choices, said.crossed))
+    said = replace(said, choices=choices, crossed=crossed)
     turn = _heard(replace(state, greeted=True, later=(*said.besides, *state.later)[: anywhere.MOST_LATER]), said, facts)
     if said.meaning.emergency:
         return Turn(turn.state, (EMERGENCY, *turn.replies), turn.request, (*turn.handoffs, "emergency"))

@@ -35,11 +35,15 @@ class Facts:
 
 
 class Said(msgspec.Struct, frozen=True):
-    """Words; with them the choices of the newest prompt that a digit may answer, and what the message asks for besides."""
+    """Words; with them the choices of the newest prompt that a digit may answer, and what the message asks for besides.
+
+    `crossed` are those of the prompt before, where the newest had only just come and the writer may not have seen it.
+    """
 
     meaning: Meaning
     choices: tuple[Choice, ...] = ()
     besides: tuple[Meaning, ...] = ()
+    crossed: tuple[Choice, ...] = ()
 
 
 class Chose(msgspec.Struct, frozen=True):

@@ -264,17 +264,20 @@ _ABOUT_REACHING = Presence | OptOut | OptIn
 def _said(answering: Answering, state: State, words: Words) -> Event:
     if words.reference is not None:
         return LinkUnknown()
-    turn = answering.turn
-    choices = () if turn.choices is None else unpack_choices(turn.choices)
     command = COMMANDS.get(words.command or "")
     if command is None:
-        return _understood(answering, state, f"{words.command or ''} {words.text}".strip(), choices)
-    return _understood(answering, state, words.text, choices, command)
+        said = _understood(answering, state, f"{words.command or ''} {words.text}".strip())
+    else:
+        said = _understood(answering, state, words.text, command)
+    choices, crossed = map(_choices, (answering.turn.choices, answering.turn.crossed))
+    return structs.replace(said, choices=choices, crossed=crossed)
 
 
-def _understood(
-    answering: Answering, state: State, text: str, choices: tuple[Choice, ...] = (), *commanded: Intent
-) -> Said:
+def _choices(packed: bytes | None) -> tuple[Choice, ...]:
+    return () if packed is None else unpack_choices(packed)
+
+
+def _understood(answering: Answering, state: State, text: str, *commanded: Intent) -> Said:
     turn, directory = answering.turn, answering.directory
     context = Context(
         reference=turn.now.astimezone(directory.zone).replace(tzinfo=None),
@@ -288,7 +291,7 @@ def _understood(
         region=directory.organization.region,
     )
     meaning, *besides = understand_all(text, context)
-    return Said(structs.replace(meaning, intents=(*commanded, *meaning.intents)), choices, tuple(besides))
+    return Said(structs.replace(meaning, intents=(*commanded, *meaning.intents)), besides=tuple(besides))
 
 
 def _tapped(answering: Answering, _state: State, tap: Tap) -> Event:

@@ -44,8 +44,9 @@ def meant(said: Said, facts: Facts) -> list[Choice]:
     """The choices that these words could mean: by number, by place, by name, or by a plain yes. A person is 0 at any time."""
     meaning = said.meaning
     if meaning.number is not None:
-        by_number = [choice for digit, choice in by_digit((*said.choices, PERSON)).items() if digit == meaning.number]
-        return by_number or [choice for choice in said.choices if _is_at_hour(choice.action, meaning.number, facts)]
+        return _numbered(meaning.number, said) or [
+            choice for choice in said.choices if _is_at_hour(choice.action, meaning.number, facts)
+        ]
     options = [choice for choice in said.choices if choice.kind == "option"]
     named = [choice for choice in options if _names(choice.action, meaning, facts)]
     if len(named) == 1:
@@ -61,6 +62,13 @@ def meant(said: Said, facts: Facts) -> list[Choice]:
     if meaning.answer == "yes" and not filling.describes(meaning):
         return [choice for choice in options if isinstance(choice.action, Pick | Mean)]
     return []
+
+
+def _numbered(number: int, said: Said) -> list[Choice]:
+    """What has that digit; two things where two questions have crossed and it answers both."""
+    prompts = ((*said.choices, PERSON), said.crossed)
+    found = [choice for choices in prompts for digit, choice in by_digit(choices).items() if digit == number]
+    return [choice for n, choice in enumerate(found) if choice.action not in (other.action for other in found[:n])]
 
 
 def _is_at_hour(action: Action, hour: int, facts: Facts) -> bool:

@@ -80,6 +80,7 @@ class Turn:
     more: bool  # another message waits behind this one
     sealed_choices: bytes | None  # of the newest prompt sent before the message came, if a digit may still answer it
     staff_id: int | None  # who has taken over, and answers instead of us
+    sealed_crossed: bytes | None = None  # of the prompt before that one, where the two may have crossed
     unreachable: str | None = None  # why nothing has reached the address from which it came
 
     @property
@@ -102,6 +103,11 @@ class Turn:
     def choices(self) -> bytes | None:
         """What a digit would choose from; None where nothing is on offer."""
         return self.sealed_choices and self.opened("prompts.choices", self.sealed_choices)
+
+    @property
+    def crossed(self) -> bytes | None:
+        """What a digit may have meant all the same, as the newest choices had only just come."""
+        return self.sealed_crossed and self.opened("prompts.choices", self.sealed_crossed)
 
     def sealed(self, place: str, clear: bytes) -> bytes:
         """Encrypt for a column of this conversation."""
@@ -132,11 +138,12 @@ SELECT c.state, c.version, c.last_seq, c.staff_id, k.id AS key_id, k.wrapped, {N
        (SELECT directory_version FROM organization) AS directory_version,
        m.id, m.channel, m.account, m.external_id, m.address_id, m.body, m.received_at,
        EXISTS (SELECT FROM inbox b WHERE b.conversation_id = c.id AND b.status = 'new' AND b.id <> m.id) AS more,
-       CASE WHEN p.expires_at > {NOW} THEN p.choices END AS choices,
+       CASE WHEN p.expires_at > {NOW} THEN p.choices END AS choices, q.choices AS crossed,
        (SELECT unreachable FROM addresses WHERE id = m.address_id) AS unreachable
 FROM conversations c JOIN data_keys k ON k.id = c.data_key_id LEFT JOIN LATERAL (
   SELECT * FROM inbox WHERE conversation_id = c.id AND status = 'new' ORDER BY channel <> '{inbox.STAFF}', id LIMIT 1) m ON true
 LEFT JOIN LATERAL ({outbox.NEWEST_PROMPT}) p ON true
+LEFT JOIN LATERAL ({outbox.CROSSED_PROMPT}) q ON true
 WHERE c.id = %(id)s AND c.lease = %(lease)s FOR NO KEY UPDATE OF c
 """
 
@@ -234,6 +241,7 @@ def lock(session: Session, vault: Vault, claimed: Claim) -> Turn | None:
         row.more,
         row.choices,
         row.staff_id,
+        row.crossed,
         row.unreachable,
     )
 

@@ -204,9 +204,21 @@ _ROW = (
 # The prompt that a typed digit answers: the newest that was sent to the address of message `m` before that came. Whether it is
 # young enough is for the reader to see, so that an older one does not take its place.
 NEWEST_PROMPT = """
-SELECT p.choices, p.expires_at FROM prompts p JOIN outbox o ON o.id = p.outbox_id
+SELECT p.id, p.choices, p.expires_at, p.sent_at FROM prompts p JOIN outbox o ON o.id = p.outbox_id
 WHERE p.conversation_id = m.conversation_id AND o.address_id = m.address_id AND p.sent_at <= m.received_at
 ORDER BY p.id DESC LIMIT 1
+"""
+
+# A newer prompt `p` may have come between a question and its answer: for a while a digit that fits both could mean either, as long as
+# nothing was heard since the older one was asked.
+CROSSED = timedelta(seconds=60)
+CROSSED_PROMPT = f"""
+SELECT q.choices FROM prompts q JOIN outbox o ON o.id = q.outbox_id
+WHERE p.sent_at > m.received_at - interval '{CROSSED.seconds} s' AND q.conversation_id = m.conversation_id
+  AND o.address_id = m.address_id AND q.id < p.id AND q.sent_at <= p.sent_at AND q.expires_at > {clock.NOW}
+  AND q.sent_at > coalesce((SELECT received_at FROM inbox WHERE conversation_id = m.conversation_id AND seq IS NOT NULL
+                              AND address_id IS NOT NULL ORDER BY seq DESC LIMIT 1), '-infinity')
+ORDER BY q.id DESC LIMIT 1
 """
 
 # One in flight per address, and only the oldest; but what failed at its vendor and is tried again much later holds up nobody: four senders that claimed plain rows delivered reply 2 first in 61 of 200 chats.

@@ -49,6 +49,16 @@ def answered_by_digit(practice: Practice, person: Person, id: str = "digit") -> 
         return None if turn.choices is None else turn.choices.decode()
 
 
+def crossed_by_digit(practice: Practice, person: Person) -> str | None:
+    """Which earlier question a digit may answer as well that is received now."""
+    person.write("1")
+    with transaction(practice.engine) as session:
+        (claimed,) = conversations.claim(session)
+        turn = conversations.lock(session, practice.vault, claimed)
+        assert turn is not None
+        return None if turn.crossed is None else turn.crossed.decode()
+
+
 def tapped(practice: Practice, person: Person, token: str) -> str | None:
     """Which question a tap answers."""
     with transaction(practice.engine) as session:
@@ -126,6 +136,47 @@ class TestDigits:
         ask(practice, amy, "which doctor?")
         send(practice)
         assert answered_by_digit(practice, amy) == "which doctor?"
+
+
+class TestCrossing:
+    """A digit may have been on its way to one question when the next one came."""
+
+    @pytest.fixture(autouse=True)
+    def asked_twice(self, practice: Practice, amy: Person) -> None:
+        for seq, question in enumerate(["which time?", "will you come?"]):
+            ask(practice, amy, question, seq)
+            send(practice)
+
+    def test_a_digit_right_after_a_question_may_answer_the_one_before(self, practice: Practice, amy: Person) -> None:
+        assert crossed_by_digit(practice, amy) == "which time?"
+
+    def test_a_minute_later_it_does_not(self, practice: Practice, amy: Person) -> None:
+        practice.sql("UPDATE prompts SET sent_at = sent_at - interval '61 seconds'")
+        assert crossed_by_digit(practice, amy) is None
+
+    def test_a_question_that_was_answered_is_over(self, practice: Practice, amy: Person) -> None:
+        amy.write("2")
+        with transaction(practice.engine) as session:
+            (claimed,) = conversations.claim(session)
+            turn = conversations.lock(session, practice.vault, claimed)
+            assert turn is not None
+            conversations.finish(session, turn, b"{}", None, amy.home.address_id, [])
+        assert crossed_by_digit(practice, amy) is None
+
+    def test_a_question_whose_time_is_over_is_not_answered(self, practice: Practice, amy: Person) -> None:
+        practice.sql("UPDATE prompts SET expires_at = now() WHERE token = 'which time?'")
+        assert crossed_by_digit(practice, amy) is None
+
+    def test_a_question_that_has_not_arrived_is_not_answered(self, practice: Practice, amy: Person) -> None:
+        practice.sql("UPDATE prompts SET sent_at = NULL WHERE token = 'which time?'")
+        assert crossed_by_digit(practice, amy) is None
+
+    def test_what_was_asked_on_another_channel_is_not_answered_here(self, practice: Practice, amy: Person) -> None:
+        other = practice.person("amy elsewhere", CHANNEL)
+        practice.sql(
+            "UPDATE outbox SET address_id = %(id)s WHERE id = (SELECT min(id) FROM outbox)", id=other.home.address_id
+        )
+        assert crossed_by_digit(practice, amy) is None
 
 
 class TestTaps:
