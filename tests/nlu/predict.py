@@ -14,7 +14,7 @@ import re
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from time import process_time
 from typing import Any, TextIO
@@ -32,7 +32,9 @@ from tests.nlu.gold import Row
 OPEN: dict[str, Any] = {"opens": "08:00:00", "closes": "20:00:00"}
 """The hours of the desks in the conversations: what tells "at 3" from three at night."""
 
-_A_MONDAY = "2020-03-02T06:00:00"  # where a conversation does not say when it was held; only weekdays are asked for
+_A_WEEK = tuple(f"2020-03-0{day}T06:00:00" for day in range(2, 9))
+"""When a conversation may have been held that does not say it, from Monday; only weekdays are asked for."""
+
 _WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _MOST_WORDS = 12  # of a date with its time, to be taken apart
 
@@ -82,7 +84,10 @@ def predict(row: Row, desk: Desk) -> Row:
     """The prediction for a row of any form."""
     match gold.form_of(row):
         case "moments":
-            said = {"entities": _hear(row, desk)["entities"]}
+            heard = _hear(row, desk)["entities"]
+            said = {
+                "entities": [one for entity in heard for one in _days_said(entity)] if row.get("decompose") else heard
+            }
         case "schema_guided":
             answer = _hear(row, desk, **OPEN)
             said = schema_guided.predict(row, answer, _slots(row, answer, desk))
@@ -94,7 +99,17 @@ def predict(row: Row, desk: Desk) -> Row:
 
 
 def _hear(row: Row, desk: Desk, **more: Any) -> Row:
-    return desk.hear(row["text"], lang=row["lang"], reference=row.get("reference"), **more)
+    language, _, region = row["lang"].partition("-")
+    return desk.hear(row["text"], lang=language, region=region, reference=row.get("reference"), **more)
+
+
+def _days_said(entity: Row) -> list[Row]:
+    """A range of days as its first and its last: what is said of it, where dates and times are listed apart."""
+    if entity["kind"] != "daterange":
+        return [entity]
+    first, after = entity.get("start"), entity.get("end")
+    last = (date.fromisoformat(after) - timedelta(days=1)).isoformat() if after else None
+    return [{"kind": "date", "value": day} for day in dict.fromkeys((first, last)) if day]
 
 
 # --- single messages -------------------------------------------------------------------------------------------------
@@ -160,7 +175,7 @@ def _taken_apart(entity: Row, row: Row, desk: Desk) -> tuple[str, str] | None:
 
 
 def _says_just(text: str, what: str, whole: Row, row: Row, desk: Desk) -> bool:
-    said = desk.hear(text, counts=False, lang=row["lang"], reference=row.get("reference"))["entities"]
+    said = _hear({**row, "text": text}, desk, counts=False)["entities"]
     if len(said) != 1:
         return False
     if what == "time":
@@ -203,19 +218,32 @@ def _points(answer: Row) -> Iterator[tuple[str, str]]:
 
 def _known_at_first_query(row: Row, desk: Desk) -> list[Row]:
     """What the patient has said before the desk first looks for free times; what was said last counts."""
-    first = next((call["after_turn"] for call in row["calls"] if call["api"] == "doctor_schedule"), len(row["turns"]))
     slots: dict[str, str] = {}
-    asked = None
-    for turn in row["turns"][:first]:
-        if turn["speaker"] == "system":
-            asked = labels.ASKED.get(turn["label"])
-            continue
-        answer = desk.hear(turn["text"], reference=_A_MONDAY, asked=asked, **OPEN)
-        asked = None
+    for answer in _heard_before_first_query(row, desk):
         slots |= {"provider": name} if (name := desk.practitioner(answer)) else {}
         slots |= {"patient": answer["name"]} if answer["name"] else {}
         slots |= _day_and_time(answer)
     return [{"slot": slot, "value": value} for slot, value in slots.items()]
+
+
+def _heard_before_first_query(row: Row, desk: Desk) -> list[Row]:
+    """What each message of the patient meant until then.
+
+    A desk knows which day it is, and these files do not tell: of the days of a week, the first on which the fewest messages
+    have two readings, as "today, Saturday" has on any day but that.
+    """
+    first = next((call["after_turn"] for call in row["calls"] if call["api"] == "doctor_schedule"), len(row["turns"]))
+    turns = row["turns"][:first]
+    said = [
+        (turn["text"], labels.ASKED.get(before.get("label", "") if before else ""))
+        for before, turn in zip((None, *turns), turns, strict=False)
+        if turn["speaker"] == "user"
+    ]
+    days = [
+        [desk.hear(text, counts=day == _A_WEEK[0], reference=day, asked=asked, **OPEN) for text, asked in said]
+        for day in _A_WEEK
+    ]
+    return min(days, key=lambda answers: sum(bool(answer["readings"]) for answer in answers))
 
 
 def _day_and_time(answer: Row) -> dict[str, str]:

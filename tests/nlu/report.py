@@ -2,7 +2,7 @@
 
     python -m tests.nlu.report [--labels] [--misses KIND [--out FILE]]
 
-English rows only. Each measure is taken twice: over the rows that may be looked at, and over a fixed fifth that is set aside
+English rows only, of every country. Each measure is taken twice: over the rows that may be looked at, and over a fixed fifth that is set aside
 (`tests.nlu.gold.is_set_aside`), of which nothing but figures is ever printed. What was learned by heart is the gap between
 the two. `--misses` writes what is wrong among the rows that may be looked at, of one gold file (`sgd_dev`,
 `messages_clinc`, …) or of the lay words (`lay_words`), as JSON lines.
@@ -125,7 +125,7 @@ def _entities(kind: str, kinds: Sequence[str], what: str) -> Callable[[Half], fl
 
     def take(half: Half) -> float | None:
         by_kind = half.figures[kind].get("lang/kind", {})
-        parts = [part for one in kinds if (part := by_kind.get(f"en {one}"))]
+        parts = [part for name, part in by_kind.items() if name.partition(" ")[2] in kinds]
         count = sum(part["n"] for part in parts)
         return sum(part[f"{what}_%"] * part["n"] for part in parts) / count if count else None
 
@@ -296,7 +296,7 @@ def _wrong(row: Row, prediction: Row, score: Callable[[list[Row], list[Row]], Ro
 
 def _wrong_moments(figures: Row) -> list[str]:
     by_kind = figures.get("lang/kind", {})
-    wrong = [name.removeprefix("en ") for name, figure in by_kind.items() if figure["exact_%"] < 100]
+    wrong = [name.partition(" ")[2] for name, figure in by_kind.items() if figure["exact_%"] < 100]
     others = [name for name, figure in figures.get("use", {}).items() if name != "booking" and figure["exact_%"] < 100]
     recurring = figures.get("recurring", {}).get("all", {}).get("detected_%", 100) < 100
     extra = ["extra"] if figures.get("booking", {}).get("all", {}).get("extra") else []

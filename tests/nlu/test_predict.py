@@ -50,6 +50,11 @@ def test_entities_are_those_that_the_command_names(desk: Desk) -> None:
     assert predicted["entities"] == [{"kind": "datetime", "text": "tomorrow at 9:20", "value": "2026-03-13T09:20:00"}]
 
 
+def test_where_dates_are_listed_apart_a_range_is_its_first_and_its_last_day(desk: Desk) -> None:
+    row = _moment("from Monday to Wednesday", decompose=True)
+    assert [entity["value"] for entity in predict.predict(row, desk)["entities"]] == ["2026-03-16", "2026-03-18"]
+
+
 @pytest.mark.parametrize(
     ("source", "text", "label"),
     [
@@ -130,6 +135,13 @@ CONVERSATION: Row = {
 def test_of_a_conversation_counts_what_was_known_at_the_first_query(desk: Desk) -> None:
     slots = {slot["slot"]: slot["value"] for slot in predict.predict(CONVERSATION, desk)["slots"]}
     assert slots == {"provider": "Dr. Ines Calvo", "patient": "Noor Haddad", "day": "Tuesday", "time": "16:00"}
+
+
+def test_the_day_of_a_conversation_is_the_one_that_its_words_allow(desk: Desk) -> None:
+    turn = {"speaker": "user", "text": "Dr. Calvo, today, Saturday"}
+    calls = [{"after_turn": 1, "api": "doctor_schedule", "slots": []}]
+    slots = predict.predict({"id": "ours-2", "lang": "en", "turns": [turn], "calls": calls}, desk)["slots"]
+    assert {"slot": "day", "value": "Saturday"} in slots
 
 
 def test_the_split_never_changes() -> None:
