@@ -119,6 +119,9 @@ AFTER_A_TIME = frozenset({"ish", "at", "on", "for", ","})
 POINTS_ONLY = frozenset({"restaurant8k"})
 """Where an evening or a lunch is no time."""
 
+NOT_ITSELF = frozenset({"before", "earlier", "prior", "sooner", "ahead", "after", "later"})
+"""A range that begins with such a word leaves out the day that it names."""
+
 SPECIALTIES = {
     "doctor": {
         "primary_care": "General Practitioner",

@@ -14,7 +14,7 @@ import re
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import date, time, timedelta
 from pathlib import Path
 from time import process_time
 from typing import Any, TextIO
@@ -35,6 +35,7 @@ OPEN: dict[str, Any] = {"opens": "08:00:00", "closes": "20:00:00"}
 _A_WEEK = tuple(f"2020-03-0{day}T06:00:00" for day in range(2, 9))
 """When a conversation may have been held that does not say it, from Monday; only weekdays are asked for."""
 
+_DAY = timedelta(days=1)
 _WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _MOST_WORDS = 12  # of a date with its time, to be taken apart
 
@@ -104,12 +105,15 @@ def _hear(row: Row, desk: Desk, **more: Any) -> Row:
 
 
 def _days_said(entity: Row) -> list[Row]:
-    """A range of days as its first and its last: what is said of it, where dates and times are listed apart."""
+    """The days that a range names, its first and its last: so they stand where dates and times are listed apart."""
     if entity["kind"] != "daterange":
         return [entity]
-    first, after = entity.get("start"), entity.get("end")
-    last = (date.fromisoformat(after) - timedelta(days=1)).isoformat() if after else None
-    return [{"kind": "date", "value": day} for day in dict.fromkeys((first, last)) if day]
+    first, last = (date.fromisoformat(edge) if (edge := entity.get(name)) else None for name in ("start", "end"))
+    if entity["text"].lower().split()[0] in labels.NOT_ITSELF:
+        first = first and first - _DAY
+    else:
+        last = last and last - _DAY
+    return [{"kind": "date", "value": day.isoformat()} for day in dict.fromkeys((first, last)) if day]
 
 
 # --- single messages -------------------------------------------------------------------------------------------------
@@ -146,7 +150,7 @@ def _parts(row: Row, answer: Row, desk: Desk) -> Iterator[tuple[str, str, str]]:
         is_part_of_day = entity.get("start") and entity.get("end") and not any(map(str.isdigit, words))
         has_time = "time" in kind and not (is_part_of_day and row["source"] in labels.POINTS_ONLY)
         date_words, time_words = (words, words)
-        if kind.startswith("datetime") and has_time:
+        if kind.startswith("datetime"):
             date_words, time_words = _taken_apart(entity, row, desk) or (words, words)
         if kind.startswith("date") and value:
             yield "date", value[:10], _bare(date_words)
@@ -175,13 +179,23 @@ def _taken_apart(entity: Row, row: Row, desk: Desk) -> tuple[str, str] | None:
 
 
 def _says_just(text: str, what: str, whole: Row, row: Row, desk: Desk) -> bool:
-    said = _hear({**row, "text": text}, desk, counts=False)["entities"]
-    if len(said) != 1:
-        return False
-    if what == "time":
-        return said[0]["kind"] in ("time", "timerange") and _clock(_edge(said[0])) == _clock(_edge(whole))
-    is_day = said[0]["kind"] in ("date", "datetimerange")  # "tonight" is a day with its hours
-    return is_day and _edge(said[0])[:10] == _edge(whole)[:10]
+    """Whether a text says the date, or the time, of a whole, and nothing else."""
+    # A bare number is a time only after such a word.
+    for words in (text, f"at {text}") if what == "time" else (text,):
+        said = _hear({**row, "text": words}, desk, counts=False)["entities"]
+        if len(said) == 1 and _is_of(said[0], what, whole):
+            return True
+    return False
+
+
+def _is_of(said: Row, what: str, whole: Row) -> bool:
+    if what == "time":  # its half of the day may stand in the rest of the whole: "7:15 tonight"
+        if said["kind"] not in ("time", "timerange"):
+            return False
+        hours = [time.fromisoformat(_clock(_edge(one))) for one in (said, whole)]
+        return len({(one.hour % 12, one.minute) for one in hours}) == 1
+    is_day = said["kind"] in ("date", "datetimerange")  # "tonight" is a day with its hours
+    return is_day and _edge(said)[:10] == _edge(whole)[:10]
 
 
 def _bare(text: str) -> str:

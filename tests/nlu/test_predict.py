@@ -50,9 +50,18 @@ def test_entities_are_those_that_the_command_names(desk: Desk) -> None:
     assert predicted["entities"] == [{"kind": "datetime", "text": "tomorrow at 9:20", "value": "2026-03-13T09:20:00"}]
 
 
-def test_where_dates_are_listed_apart_a_range_is_its_first_and_its_last_day(desk: Desk) -> None:
-    row = _moment("from Monday to Wednesday", decompose=True)
-    assert [entity["value"] for entity in predict.predict(row, desk)["entities"]] == ["2026-03-16", "2026-03-18"]
+@pytest.mark.parametrize(
+    ("text", "days"),
+    [
+        ("from Monday to Wednesday", ["2026-03-16", "2026-03-18"]),
+        ("until Monday", ["2026-03-16"]),
+        ("before Monday", ["2026-03-16"]),
+        ("after Monday", ["2026-03-16"]),
+    ],
+)
+def test_where_dates_are_listed_apart_a_range_is_the_days_it_names(desk: Desk, text: str, days: list[str]) -> None:
+    predicted = predict.predict(_moment(text, decompose=True), desk)
+    assert [entity["value"] for entity in predicted["entities"]] == days
 
 
 @pytest.mark.parametrize(
@@ -75,10 +84,18 @@ def test_a_message_may_have_several_labels(desk: Desk) -> None:
     assert set(predicted["intents"]) == {"deny", "handoff"}
 
 
-def test_a_date_and_its_time_are_told_apart_by_their_words(desk: Desk) -> None:
-    row = _message("restaurant8k", "A table on August 14th at 7 pm", requested=[], slots=[])
-    told = {slot["slot"]: slot["text"] for slot in predict.predict(row, desk)["slots"]}
-    assert told == {"date": "August 14th", "time": "7 pm"}
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ("A table on August 14th at 7 pm", {"date": "August 14th", "time": "7 pm"}),
+        ("a table at 9 tomorrow please", {"date": "tomorrow", "time": "9"}),
+        ("see you at 7:15 tonight", {"date": "tonight", "time": "7:15"}),
+        ("a table for tomorrow evening", {"date": "tomorrow"}),
+    ],
+)
+def test_a_date_and_its_time_are_told_apart_by_their_words(desk: Desk, text: str, parts: dict[str, str]) -> None:
+    told = predict.predict(_message("restaurant8k", text, requested=[], slots=[]), desk)["slots"]
+    assert {slot["slot"]: slot["text"] for slot in told} == parts
 
 
 @pytest.mark.parametrize(
