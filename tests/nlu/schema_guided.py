@@ -35,6 +35,11 @@ class Turn:
         self.previous: str = row["prev_intent"]
 
     @property
+    def takes_proposal(self) -> bool:
+        """Whether it agrees to book, having been asked: by a yes, or by wanting just that."""
+        return self.yes or ("book" in self.wanted and not self.no)
+
+    @property
     def news(self) -> set[str]:
         """The slots with news."""
         return {slot["slot"] for slot in self.slots}
@@ -59,8 +64,8 @@ def predict(row: Row, answer: Row, slots: list[Row]) -> Row:
 
 
 def _intent(turn: Turn) -> str:
-    if "OFFER_INTENT" in turn.before and (turn.yes or turn.no):
-        return _BOOK if turn.yes else _NONE
+    if "OFFER_INTENT" in turn.before and (turn.takes_proposal or turn.no):
+        return _BOOK if turn.takes_proposal else _NONE
     if "REQ_MORE" in turn.before and _declines(turn) and not turn.slots:
         return _NONE
     books = bool(turn.news & {"date", "time"}) or ("book" in turn.wanted and not turn.wants_others)
@@ -97,7 +102,7 @@ def _acts(turn: Turn, intent: str) -> set[str]:
 def _answers(turn: Turn) -> set[str]:
     """The acts that answer what the assistant did before."""
     if "OFFER_INTENT" in turn.before:
-        return {"AFFIRM_INTENT"} if turn.yes else {"NEGATE_INTENT"} if turn.no else set()
+        return {"AFFIRM_INTENT"} if turn.takes_proposal else {"NEGATE_INTENT"} if turn.no else set()
     if "REQ_MORE" in turn.before:
         # To want no more is to thank, there.
         return {"NEGATE", "THANK_YOU"} if _declines(turn) and not turn.slots else set()

@@ -113,6 +113,11 @@ def test_a_yes_accepts_what_was_said_before(
     assert (predicted["intent"], predicted["acts"], predicted["slots"]) == (intent, acts, [])
 
 
+def test_whoever_books_when_that_was_proposed_has_agreed(desk: Desk) -> None:
+    predicted = predict.predict(_turn("Book an appointment for me", "OFFER_INTENT", "FindProvider"), desk)
+    assert (predicted["intent"], predicted["acts"]) == ("BookAppointment", ["AFFIRM_INTENT"])
+
+
 def test_a_correction_denies_and_tells(desk: Desk) -> None:
     predicted = predict.predict(_turn("No, on Monday at 3 pm", "CONFIRM"), desk)
     assert predicted["acts"] == ["INFORM", "NEGATE"]
