@@ -116,6 +116,9 @@ BEFORE_A_TIME = frozenset(
 AFTER_A_TIME = frozenset({"ish", "at", "on", "for", ","})
 """Words of ours before and after a time which their annotators left out."""
 
+SENT_AT = {"restaurant8k": "2018-01-01T09:00:00"}
+"""When the messages of a source were sent that does not say it: the year of the days which they name in full."""
+
 POINTS_ONLY = frozenset({"restaurant8k"})
 """Where an evening or a lunch is no time."""
 
