@@ -142,7 +142,14 @@ def _desk(options: argparse.Namespace, settings: Settings) -> None:
 
 
 def _understand_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--clinic", action="store_true", help="know the names of this clinic, and not just specialties")
+    names = parser.add_mutually_exclusive_group()
+    names.add_argument("--clinic", action="store_true", help="know the names of this clinic, and not just specialties")
+    names.add_argument(
+        "--directory",
+        type=Path,
+        metavar="FILE",
+        help="know the names of this file: JSON lines of name, city, domain, specialty",
+    )
     parser.epilog = (
         "Fields of a line: id, text, and where known lang, reference (the moment, in local time), asked (name, birth_date "
         "or contact: the open question), previous_prompt (booking.name, booking.birth_date or booking.contact do the same; "
@@ -160,6 +167,9 @@ def _understand(options: argparse.Namespace, settings: Settings) -> None:
 
         with _ready_database(settings) as (_, engine), transaction(engine) as session:
             known = directory.load(session)
+    elif options.directory:
+        with options.directory.open(encoding="utf-8") as file:
+            known = understand.directory_of(file)
     understand.run(sys.stdin, sys.stdout, known)
 
 

@@ -1,15 +1,20 @@
 """`frontdesk understand`: JSON lines of messages in, JSON lines of what they mean out."""
 
+from collections import Counter
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime, time
 from typing import Any, TextIO
+from zoneinfo import ZoneInfo
 
 import msgspec
 
 from bot.state import ASKED
 from bot.understanding import understand
 from bot.understanding.meaning import Asked, Context
-from core.scheduling.directory import Directory
+from bot.understanding.text import plain
+from core.scheduling import vocabulary
+from core.scheduling.directory import Directory, Location, Practitioner, Specialty
 
 
 class Message(msgspec.Struct):
@@ -28,6 +33,73 @@ class Message(msgspec.Struct):
     opens: time = time(0)
     closes: time = time(0)
     region: str = "US"
+
+
+class Listed(msgspec.Struct, frozen=True):
+    """One line of a file of names: a person or a practice to be seen, and where."""
+
+    name: str
+    city: str = ""
+    domain: str = ""  # whose name stands for the specialty where there is none
+    specialty: str = ""
+
+
+_TITLES = ("Dr. ", "Dr ")
+
+
+def directory_of(lines: Iterable[str]) -> Directory:
+    """The directory that a file of names makes: everybody a practitioner with their line's number, every city a location.
+
+    Specialties that Frontdesk has words for keep those words; others are known by their own name. What the file calls
+    several specialties together (a "therapist" may be a psychologist or a psychiatrist there) is the name of none of them.
+    """
+    listed = [msgspec.json.decode(line, type=Listed) for line in lines if line.strip()]
+    fields = dict.fromkeys((one.domain, one.specialty or one.domain) for one in listed)
+    together = {plain(domain) for domain, count in Counter(domain for domain, _ in fields).items() if count > 1}
+    names = dict.fromkeys(name for _, name in fields if name)
+    codes = _codes(names)
+    own = [name for name in names if plain(name) not in codes]
+    elsewhere = together | {plain(name) for name in own}
+    return Directory(
+        specialties=(
+            *(replace(one, words=_except(elsewhere, one.words)) for one in vocabulary.specialties()),
+            *(Specialty(_code(name), name) for name in own),
+        ),
+        practitioners=tuple(_practitioner(number, one, codes) for number, one in enumerate(listed, start=1)),
+        locations=tuple(
+            Location(number, city, "", ZoneInfo("UTC"), "")
+            for number, city in enumerate(dict.fromkeys(one.city for one in listed if one.city), start=1)
+        ),
+    )
+
+
+def _codes(names: Iterable[str]) -> dict[str, str]:
+    """Our specialties by their plain names in a file; where it has two names for one of ours, by the more usual of the two."""
+    places = {
+        plain(phrase): (place, one.code)
+        for one in vocabulary.specialties()
+        for place, phrase in enumerate((one.label, *one.words))
+    }
+    usual: dict[str, str] = {}
+    for name in sorted((plain(name) for name in names if plain(name) in places), key=lambda name: places[name]):
+        usual.setdefault(places[name][1], name)
+    return {name: code for code, name in usual.items()}
+
+
+def _code(name: str) -> str:
+    return plain(name).replace(" ", "_")
+
+
+def _except(unwanted: set[str], words: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(word for word in words if plain(word) not in unwanted)
+
+
+def _practitioner(number: int, listed: Listed, codes: dict[str, str]) -> Practitioner:
+    title = next((title for title in _TITLES if listed.name.startswith(title)), "")
+    field = listed.specialty or listed.domain
+    code = codes.get(plain(field), _code(field))
+    # A name in one piece does not say which of its words is the family's: any of them may be.
+    return Practitioner(number, title.strip(), "", listed.name.removeprefix(title), (code,) if code else (), ())
 
 
 def run(lines: Iterable[str], out: TextIO, directory: Directory) -> None:

@@ -1,0 +1,1 @@
+"""How well the desk understands what others wrote: predictions over labelled messages, and one table of figures."""
