@@ -60,6 +60,7 @@ class Channel:
     """How one channel is read, and how one talks on it. `manner` goes by our account on that channel.
 
     `amended` is a message's body as its writer has changed it since, where the channel can do that: given what came behind it.
+    Where it is `checkable`, its vendor can be asked whether it has a message that may have arrived.
     `open` is for senders alone: it loads a vendor's library; nothing comes of it where the settings name no account.
     """
 
@@ -67,6 +68,7 @@ class Channel:
     manner: Callable[[str], Manner]
     open: Callable[[Settings], Speaker | None] | None = None
     amended: Callable[[bytes, Sequence[bytes]], bytes] | None = None
+    checkable: bool = False
 
 
 def _open_telegram(settings: Settings) -> Speaker | None:
@@ -102,6 +104,8 @@ CHANNELS: dict[str, Channel] = {
     webchat.CHANNEL: Channel(webchat.decode, lambda _: _SPACIOUS),
     terminal.CHANNEL: Channel(terminal.decode, lambda account: {BUTTONS: _SPACIOUS, NUMBERS: _BY_DIGITS}[account]),
     telegram.CHANNEL: Channel(telegram_decode.decode, lambda _: _TAPPED, _open_telegram, telegram_decode.amended),
-    twilio.SMS: Channel(twilio_decode.decode, lambda _: _BY_DIGITS, _open_sms),
-    twilio.WHATSAPP: Channel(twilio_decode.decode, lambda _: _LISTED, _open_whatsapp),
+    twilio.SMS: Channel(twilio_decode.decode, lambda _: _BY_DIGITS, _open_sms, checkable=True),
+    twilio.WHATSAPP: Channel(twilio_decode.decode, lambda _: _LISTED, _open_whatsapp, checkable=True),
 }
+
+CHECKABLE = frozenset(name for name, channel in CHANNELS.items() if channel.checkable)

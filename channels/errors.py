@@ -44,7 +44,7 @@ class Elsewhere(DeliveryFailed):
 class Unknown(DeliveryFailed):
     """Bytes went out and no answer came back: the person may have the message.
 
-    One that is `checkable` is tried once more, as its vendor can be asked first whether it has the message.
+    One that is `checkable` is tried again a few times, as its vendor can be asked first whether it has the message.
     """
 
     def __init__(self, code: str, *, checkable: bool = False) -> None:

@@ -13,7 +13,7 @@ from datetime import timedelta
 
 from sqlalchemy import Engine
 
-from channels import CHANNELS, Speaker
+from channels import CHANNELS, CHECKABLE, Speaker
 from channels.delivery import deliver_next, fetch_next
 from channels.errors import DeliveryFailed
 from core import logs
@@ -103,7 +103,7 @@ class Sender:
         while not self.stopping.is_set() and fetch_next(self.engine, self.vault, self.speakers):
             pass
         with transaction(self.engine) as session:
-            outbox.expire_leases(session)
+            outbox.expire_leases(session, CHECKABLE)
             outbox.drop_late(session)
         if time.monotonic() >= self._ask_at:
             self._ask_at = time.monotonic() + RECONCILE_EVERY.total_seconds() / 10

@@ -10,6 +10,7 @@ import psycopg
 from apscheduler.schedulers.background import BackgroundScheduler
 from sqlalchemy import Engine
 
+from channels import CHECKABLE
 from core import clock, failpoints, logs
 from core.compliance import retention, seals
 from core.crypto import Vault
@@ -33,7 +34,7 @@ def sweep_holds(session: Session, _vault: Vault) -> int:
 
 def expire_sends(session: Session, _vault: Vault) -> int:
     """Call a hand-over *unknown* whose sender died, and drop what came too late."""
-    return outbox.expire_leases(session) + outbox.drop_late(session)
+    return outbox.expire_leases(session, CHECKABLE) + outbox.drop_late(session)
 
 
 def forget_words(session: Session, _vault: Vault) -> int:

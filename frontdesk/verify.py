@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from bot import state as states
-from channels import CHANNELS
+from channels import CHANNELS, CHECKABLE
 from channels.delivery import MOST_ATTEMPTS
 from core.compliance import seals
 from core.compliance.seals import Noted
@@ -142,7 +142,7 @@ SELECT id, flaw FROM (
     WHEN status = 'sent' AND attempts = 0 THEN 'sent without an attempt'
     WHEN status = 'failed' AND error IS NULL THEN 'failed without a reason'
     WHEN status IN ('sent', 'failed', 'unknown') AND settled_at IS NULL THEN 'settled at no time'
-    WHEN doubts > 2 THEN 'said again without need'
+    WHEN doubts > CASE WHEN channel = ANY (%(checkable)s) THEN %(most_looks)s ELSE 2 END THEN 'said again without need'
     WHEN attempts > %(most)s THEN 'tried too often' END AS flaw
   FROM (
     SELECT o.*, greatest(a.next_at, p.next_at) AS paced_until,
@@ -191,6 +191,7 @@ def every_reply_is_accounted_for(evidence: Evidence) -> Finding:
     session = evidence.session
     read = [name for name, channel in CHANNELS.items() if channel.open is None]
     values = {"stuck": STUCK, "read": read, "most": MOST_ATTEMPTS, "lease": outbox.LEASE, "farthest": FARTHEST}
+    values |= {"checkable": list(CHECKABLE), "most_looks": outbox.MOST_LOOKS}
     broken = [row for flaws in (_UNSETTLED, _OUT_OF_ORDER, _PROMPTS, _NUMBERS) for row in run(session, flaws, **values)]
     if evidence.ledger is not None:
         owed = run(session, _SENDABLE, read=read).fetchall()

@@ -35,6 +35,8 @@ from core.messaging import handoffs
 LEASE = timedelta(seconds=45)  # longer than a vendor call's whole deadline; an address goes on within a minute
 AGAIN = timedelta(seconds=3)  # before what may have arrived is said once more
 
+MOST_LOOKS = 5  # at a vendor that can be asked whether it has a message, before nobody knows
+
 CODE, ANSWER, REMINDER, BULK = range(4)
 """Priorities: whose message goes first where a vendor lets only so many go; among equals, what is of no use the soonest.
 
@@ -162,7 +164,7 @@ class Outcome:
     error: str | None = None
     retry_in: timedelta = timedelta(0)
     forgiven: bool = False
-    checkable: bool = False  # an unknown one may be tried again, as the vendor can be asked first
+    checkable: bool = False  # an unknown one may be tried again a few times, as the vendor can be asked first
     weight: int = 1  # how many of the account's intervals it took
     retired: tuple[int, ...] = ()  # prompts whose buttons are gone
 
@@ -274,12 +276,12 @@ INSERT INTO paces (channel, account, next_at) VALUES (%(channel)s, %(what)s, clo
 ON CONFLICT (channel, account) DO UPDATE SET next_at = excluded.next_at WHERE paces.next_at <= clock_timestamp()
 """
 
-# What nobody knows to have arrived is said once more where it is vital; afterwards it stays unknown.
-_UNKNOWN = "CASE WHEN {again} AND doubts = 0 THEN 'due' ELSE 'unknown' END"
+# What nobody knows to have arrived is said once more where it is vital, and a few times where its vendor is asked first; then it stays unknown.
+_UNKNOWN = f"CASE WHEN is_vital AND doubts = 0 OR {{checkable}} AND doubts < {MOST_LOOKS} THEN 'due' ELSE 'unknown' END"
 _SETTLED = "CASE WHEN {status} = 'due' THEN NULL ELSE clock_timestamp() END"
-_SAID_AGAIN = _UNKNOWN.format(again="(is_vital OR %(checkable)s)")
+_SAID_AGAIN = _UNKNOWN.format(checkable="%(checkable)s")
 _STATUS = f"CASE WHEN %(status)s = 'unknown' THEN {_SAID_AGAIN} ELSE %(status)s END"
-_LEFT = _UNKNOWN.format(again="is_vital")
+_LEFT = _UNKNOWN.format(checkable="channel = ANY (%(checkable)s)")
 _PROMPTED = """
 p AS (UPDATE prompts SET sent_at = clock_timestamp() FROM o WHERE outbox_id = o.id AND o.status IN ('sent', 'unknown'))
 """
@@ -437,9 +439,12 @@ def _settle(
     _tell_staff(session, settled.fetchall())
 
 
-def expire_leases(session: Session) -> int:
-    """A hand-over whose sender died is *unknown*: bytes may have gone out. Returns how many there were."""
-    expired = run(session, _EXPIRED).fetchall()
+def expire_leases(session: Session, checkable: Collection[str] = ()) -> int:
+    """A hand-over whose sender died is *unknown*: bytes may have gone out. Returns how many there were.
+
+    On `checkable` channels the vendor is asked first whether it has a message.
+    """
+    expired = run(session, _EXPIRED, checkable=list(checkable)).fetchall()
     _tell_staff(session, expired)
     return len(expired)
 

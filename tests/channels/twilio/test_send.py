@@ -12,6 +12,8 @@ from channels.twilio.kinds import LONG_CODE
 from channels.twilio.send import require_mobile
 from core.config import Settings
 from core.database import transaction
+from core.messaging.outbox import MOST_LOOKS
+from frontdesk.ticks import tick
 from tests.channels.twilio.conftest import Chat, Desk, settings_for
 from tests.demo_clinic import VAULT
 from tests.fakes.twilio import FakeTwilio, faults
@@ -68,12 +70,37 @@ def test_a_message_of_which_nobody_knows_is_looked_for_before_it_is_said_again(
     desk.twilio.wait_until(lambda: len(amy.ours) == 1)
 
 
-def test_a_message_that_never_arrived_is_said_again_once(desk: Desk, amy: Chat) -> None:
-    desk.twilio.will("create", faults.refuse(), faults.refuse())
+def test_a_message_that_never_arrived_is_said_again_until_it_does(desk: Desk, amy: Chat) -> None:
+    desk.twilio.will("create", faults.refuse(), faults.refuse(), faults.refuse())
     desk.hears(amy.person.texts("hello"))
-    go_on(desk)
-    assert newest(desk)[0] == "unknown"
+    for _ in range(3):
+        go_on(desk)
+    assert newest(desk) == ("sent", None, 3)
+    assert creates(desk.twilio) == 1
+
+
+def test_what_is_lost_again_and_again_stays_unknown(desk: Desk, amy: Chat) -> None:
+    desk.twilio.will("create", *[faults.refuse()] * (MOST_LOOKS + 1))
+    desk.hears(amy.person.texts("hello"))
+    for _ in range(MOST_LOOKS + 1):
+        go_on(desk)
+    assert newest(desk) == ("unknown", "no_answer", MOST_LOOKS + 1)
     assert creates(desk.twilio) == 0
+
+
+@pytest.mark.parametrize("arrived", [True, False])
+def test_what_a_sender_left_when_it_died_is_looked_for_and_arrives_once(desk: Desk, amy: Chat, arrived: bool) -> None:
+    desk.hears(amy.person.texts("hello"))
+    if not arrived:
+        desk.twilio.will("create", faults.refuse())
+        desk.hears(amy.person.texts("where are you?"))
+    desk.sql(
+        "UPDATE outbox SET status = 'sending', leased_until = now(), vendor_id = NULL WHERE id = (SELECT max(id) FROM outbox)"
+    )
+    tick(desk.clinic.engine, VAULT, "expire_sends")
+    go_on(desk)
+    assert newest(desk)[0] == "sent"
+    assert creates(desk.twilio) == 1 + (not arrived)
 
 
 def test_whoever_cannot_be_reached_at_all_is_tried_again_and_nothing_is_doubted(desk: Desk, amy: Chat) -> None:
