@@ -432,7 +432,7 @@ def test_hundreds_of_messages_at_once_are_all_answered_once_in_order_and_at_the_
     assert most_within(1, calls) <= 60 + THREADS
 
 
-CROWD = 100  # who write two messages each; with 250 it takes 9 s, at the pace of WhatsApp
+CROWD = 250  # who write two messages each
 
 
 def most_within(seconds: float, moments: list[float]) -> int:

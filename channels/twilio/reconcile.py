@@ -8,7 +8,7 @@ from typing import Any
 from twilio.rest import Client
 
 from channels import Keep
-from channels.twilio import WHATSAPP
+from channels.twilio import WHATSAPP, words
 from channels.twilio.calls import attempt
 from channels.twilio.numbers import WHATSAPP_PREFIX
 from channels.twilio.receive import Fields, store
@@ -22,22 +22,34 @@ FILES_AT = "https://api.twilio.com"
 
 
 def missed(client: Client, settings: Settings, channel: str) -> Iterator[Keep]:
-    """What people wrote to our numbers lately, as webhooks would have brought it; what a button carried is lost, its words are not."""
+    """What people wrote to our numbers lately, in order, as webhooks would have brought it.
+
+    What a button carried is lost, its words are not. Of leaving and coming back only the last word counts, as one that is known may be newer.
+    """
     if settings.twilio_reconcile:
-        for fields in _recent(client, _numbers(settings, channel)):
-            yield partial(_keep, fields)
+        recent = [*_recent(client, _numbers(settings, channel))]
+        last = {fields["From"]: fields["MessageSid"] for fields in recent if _moves(fields)}
+        for fields in recent:
+            if not _moves(fields) or last[fields["From"]] == fields["MessageSid"]:
+                yield partial(_keep, [*fields.items()])
+
+
+def _moves(fields: dict[str, str]) -> bool:
+    """Whether somebody leaves or comes back."""
+    return words.sense_of(fields["Body"]) in ("out", "in")
 
 
 def _keep(fields: Fields, session: Session, vault: Vault) -> bool:
     return store(session, vault, fields)
 
 
-def _recent(client: Client, numbers: tuple[str, ...]) -> Iterator[Fields]:
+def _recent(client: Client, numbers: tuple[str, ...]) -> Iterator[dict[str, str]]:
     since = datetime.now(UTC) - LOOK_BACK
     for number in numbers:
-        for message in attempt(lambda to=number: client.messages.list(to=to, date_sent_after=since, limit=MOST)):  # type: ignore[misc]
-            if message.direction == "inbound":
-                yield _fields(message)
+        listed = attempt(partial(client.messages.list, to=number, date_sent_after=since, limit=MOST))
+        yield from (
+            _fields(message) for message in reversed(listed) if message.direction == "inbound"
+        )  # the newest come first
 
 
 def _numbers(settings: Settings, channel: str) -> tuple[str, ...]:
@@ -46,7 +58,7 @@ def _numbers(settings: Settings, channel: str) -> tuple[str, ...]:
     return on_whatsapp if channel == WHATSAPP else settings.twilio_number
 
 
-def _fields(message: Any) -> Fields:
+def _fields(message: Any) -> dict[str, str]:
     known = {
         "MessageSid": message.sid,
         "AccountSid": message.account_sid,
@@ -55,7 +67,7 @@ def _fields(message: Any) -> Fields:
         "Body": message.body or "",
         "NumMedia": str(message.num_media or 0),
     }
-    return list((known | dict(_media(message))).items())
+    return known | dict(_media(message))
 
 
 def _media(message: Any) -> Iterator[tuple[str, str]]:

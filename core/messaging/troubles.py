@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import BigInteger, Column, DateTime, Identity, Table, Text
+from sqlalchemy import BigInteger, Column, DateTime, Identity, Table, Text, text
 
 from core.compliance import audit
 from core.database import Session, metadata, run
@@ -15,7 +15,7 @@ troubles = Table(
     Column("code", Text, nullable=False, unique=True),
     Column("since", DateTime(timezone=True), nullable=False),
     Column("last_at", DateTime(timezone=True), nullable=False),
-    Column("times", BigInteger, nullable=False, server_default="1"),
+    Column("times", BigInteger, nullable=False, server_default=text("1")),
     Column("closed_at", DateTime(timezone=True)),
 )
 

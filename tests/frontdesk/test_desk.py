@@ -97,7 +97,7 @@ def test_what_cannot_be_done_is_answered_with_what_can(clinic: DemoClinic, line:
 
 def test_the_help_names_every_command(clinic: DemoClinic) -> None:
     assert [line.split()[0] for line in clinic.desk("Sam").do("help").splitlines()] == [
-        "list", "read", "file", "take", "say", "back", "close", "help",
+        "list", "read", "file", "take", "say", "back", "mended", "close", "help",
     ]  # fmt: skip
 
 

@@ -178,6 +178,24 @@ def test_what_never_reached_us_is_taken_in_once(desk: Desk, amy: Chat) -> None:
     assert missed["MessageSid"] in {str(id) for (id,) in desk.sql("SELECT external_id FROM inbox")}
 
 
+def test_a_stop_that_was_missed_is_not_taken_in_after_the_start_that_took_it_back(desk: Desk, amy: Chat) -> None:
+    amy.texts("hello")
+    amy.person.texts("STOP")  # whose webhook is lost
+    desk.hears(amy.person.texts("START"))
+    with transaction(desk.clinic.engine) as session:
+        assert [keep(session, VAULT) for keep in desk.speakers[SMS].missed()] == [False, False]
+    assert amy.texts("where are you?")
+
+
+def test_a_stop_that_was_missed_is_obeyed(desk: Desk, amy: Chat) -> None:
+    amy.texts("hello")
+    amy.person.texts("STOP")
+    with transaction(desk.clinic.engine) as session:
+        assert [keep(session, VAULT) for keep in desk.speakers[SMS].missed()] == [False, True]
+    desk.answer()
+    assert desk.sql("SELECT unreachable FROM addresses WHERE channel = 'sms'") == [("opted_out",)]
+
+
 def test_who_does_not_want_to_be_asked_twice_says_so(twilio: FakeTwilio) -> None:
     from channels.twilio.send import open_sms
 
