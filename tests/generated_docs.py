@@ -216,7 +216,7 @@ def _loop() -> str:
             "  advance --> replies",
             "  advance --> state",
             "  advance -- at most one --> request",
-            '  request -- "performed by bot/turn.py" --> event',
+            '  request -- "performed by bot/turn" --> event',
             "```",
         )
     )
