@@ -30,11 +30,13 @@ Frontdesk is ready.
   Chat in the browser:   {address}/chat
   Chat in the terminal:  frontdesk chat  (in another terminal, as .venv/bin/frontdesk chat)
   Telegram:              {telegram}
-  SMS comes with a later version; it will ask for TWILIO_ACCOUNT_SID, TWILIO_AUTH_TOKEN and TWILIO_NUMBER.
+  SMS and WhatsApp:      {twilio}
 Ctrl-C stops everything. What the processes say is in {log}.
 """
 
 NO_TELEGRAM = "set TELEGRAM_BOT_TOKEN, see README"
+NO_TWILIO = "set TWILIO_ACCOUNT_SID, TWILIO_AUTH_TOKEN and TWILIO_NUMBER, see README"
+TWILIO = "once `frontdesk twilio connect` has told Twilio where we are"
 TELEGRAM = "being told where we are; what it answers follows"
 
 
@@ -141,7 +143,8 @@ def _supervise(children: _Children, settings: Settings) -> None:
 def _go_on(children: _Children, settings: Settings) -> None:
     """Say that all is ready, and start what nobody waits for yet: starting takes processor time."""
     telegram = TELEGRAM if settings.telegram_bots else NO_TELEGRAM
-    print(READY.format(address=_address(settings), log=children.log.name, telegram=telegram), flush=True)
+    twilio = TWILIO if settings.twilio_account_sid else NO_TWILIO
+    print(READY.format(address=_address(settings), log=children.log.name, telegram=telegram, twilio=twilio), flush=True)
     children.members += [_Child(name) for name in ("sender", *["poller"] * settings.polls_telegram)]
     if settings.telegram_bots:
         children.send("telegram", "connect")
