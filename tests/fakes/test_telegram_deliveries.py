@@ -2,7 +2,6 @@
 
 import json
 import threading
-import time
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -398,12 +397,13 @@ def test_who_asks_the_same_again_at_once_gets_less(clock: ManualClock) -> None:
         newest = amy.writes("two")["update_id"]
         assert [len(api(telegram, "getUpdates")) for _ in range(2)] == [2, 1]
         api(telegram, "getUpdates", offset=newest + 1)
+        later = clock.now() + 3
         again = pool.submit(api, telegram, "getUpdates", offset=newest + 1)
-        telegram.wait_until(lambda: len(telegram.ledger) == 3 and telegram.bot().last_poll[0] == newest + 1)
-        time.sleep(0.05)
+        telegram.wait_until(lambda: clock.is_awaited(later))
         assert not again.done()
         clock.advance(3)
         assert again.result(5) == []
+        assert telegram.ledger[-1].at == later
 
 
 def test_who_is_turned_away_again_and_again_waits_for_it(clock: ManualClock) -> None:
@@ -411,11 +411,13 @@ def test_who_is_turned_away_again_and_again_waits_for_it(clock: ManualClock) -> 
         telegram.bot()
         api(telegram, "setWebhook", url="http://127.0.0.1:9/hook")
         assert "webhook is active" in api(telegram, "getUpdates")
+        later = clock.now() + 3
         again = pool.submit(api, telegram, "getUpdates")
-        time.sleep(0.05)
+        telegram.wait_until(lambda: clock.is_awaited(later))
         assert not again.done()
         clock.advance(3)
         assert "webhook is active" in again.result(5)
+        assert telegram.ledger[-1].at == later
 
 
 def test_only_real_ports_can_be_asked_for(clock: ManualClock) -> None:

@@ -3,7 +3,6 @@
 import subprocess
 import sys
 import threading
-import time
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -502,10 +501,10 @@ def test_states_come_in_order_however_slow_the_webhook_is(
     twilio: FakeTwilio, door: Door, amy: Person, client: Client
 ) -> None:
     door.open.clear()
-    send(client, door)
-    send(client, door, ON_WHATSAPP)
+    sid = send(client, door)
+    twilio.wait_until(lambda: client.messages(sid).fetch().status == "delivered")
+    send(client, door, ON_WHATSAPP)  # what is told of it would come behind anything that did not wait
     twilio.wait_until(lambda: len(door.posts) == 2)
-    time.sleep(0.02)
     assert sorted(door.states) == ["sent", "undelivered"]
     door.open.set()
     twilio.settle()

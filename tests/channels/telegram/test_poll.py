@@ -3,9 +3,9 @@
 import json
 import signal
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -43,6 +43,19 @@ def numbers(practice: Practice) -> list[str]:
 def have_come(practice: Practice, *updates: dict[str, Any]) -> None:
     awaited = {str(update["update_id"]) for update in updates}
     wait_for(lambda: awaited <= set(numbers(practice)))
+
+
+def looks(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
+    """What a poller of this process has found, each time it looked whether it is the one: the newest last."""
+    found: list[bool] = []
+    is_the_one = Keeper.is_the_one
+
+    def noting(keeper: Keeper) -> bool:
+        found.append(is_the_one(keeper))
+        return found[-1]
+
+    monkeypatch.setattr(Keeper, "is_the_one", noting)
+    return found
 
 
 def offsets(telegram: FakeTelegram) -> list[int]:
@@ -146,13 +159,19 @@ def test_exactly_the_kinds_of_updates_that_we_read_are_asked_for(bot: BotAccount
 
 
 def test_a_poller_that_dies_before_the_commit_loses_nothing_and_the_one_that_waits_takes_over(
-    practice: Practice, telegram: FakeTelegram, bot: BotAccount, amy: Person, polls: Polling
+    practice: Practice,
+    telegram: FakeTelegram,
+    bot: BotAccount,
+    amy: Person,
+    polls: Polling,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    looked = looks(monkeypatch)
     with process(practice, telegram, failpoint="inbox.before_store:kill") as first:
         wait_for(lambda: bot.poller)
         with capture_logs() as logs, polls():
-            wait_for(lambda: logs)
-            time.sleep(0.2)
+            wait_for(lambda: len(looked) > 3)  # before it looks again, it has done all that came of looking
+            assert not any(looked)
             assert [(log["event"], log["account"]) for log in logs] == [("poller_waits", ACCOUNT)]
             assert offsets(telegram) == []
             sent = amy.writes("hello")
@@ -281,12 +300,12 @@ def test_an_update_that_cannot_be_stored_is_asked_for_again_and_stops_nobody(
 def test_what_always_comes_again_is_asked_for_with_pauses(
     telegram: FakeTelegram, polls: Polling, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(polling, "PAUSES", (5,))
+    monkeypatch.setattr(polling, "PAUSES", (pause := 0.1,))
     telegram.will("getUpdates", *[gives('{"update_id":"7"}')] * 5)
     with polls():
-        wait_for(lambda: len(offsets(telegram)) == 2)
-        time.sleep(0.2)
-    assert len(offsets(telegram)) == 2
+        wait_for(lambda: len(offsets(telegram)) == 4)
+    _first, *again = [call.monotonic for call in telegram.calls("getUpdates")]
+    assert all(later - sooner >= pause for sooner, later in pairwise(again))
 
 
 def test_when_the_database_goes_away_nothing_is_confirmed_and_the_lock_is_taken_anew(
