@@ -35,7 +35,7 @@ def _keep(fields: Fields, session: Session, vault: Vault) -> bool:
 def _recent(client: Client, numbers: tuple[str, ...]) -> Iterator[Fields]:
     since = datetime.now(UTC) - LOOK_BACK
     for number in numbers:
-        for message in attempt(lambda to=number: client.messages.list(to=to, date_sent_after=since, limit=MOST)):  # type: ignore[misc]
+        for message in attempt(partial(client.messages.list, to=number, date_sent_after=since, limit=MOST)):
             if message.direction == "inbound":
                 yield _fields(message)
 

@@ -20,6 +20,7 @@ from core.messaging.inbox import Sender
 from core.messaging.waking import Bell
 from tests import processes
 from tests.factories import Practice, wait_for
+from tests.fakes.bell import SilentBell
 from tests.fakes.telegram import BotAccount, FakeTelegram, Person, faults
 from tests.fakes.telegram.faults import Fault
 from tests.fakes.telegram.refusals import OTHER_POLLER, WEBHOOK_WAS_SET
@@ -27,6 +28,7 @@ from tests.fakes.telegram.state import Hook
 
 TOKEN = "123456:not-a-real-token"
 ACCOUNT = "123456"
+NOWHERE = "http://127.0.0.1:9"
 QUICKLY = (0.02,)
 
 Polling = Callable[..., AbstractContextManager[None]]
@@ -216,8 +218,8 @@ def test_502_409_and_network_loss_are_ridden_out(
 
 
 def test_pauses_grow_with_every_failure(practice: Practice) -> None:
-    keeper = Keeper(practice.engine, practice.vault, ACCOUNT, bell=None)  # type: ignore[arg-type]  # it has nothing to ring for
-    listener = polling._Listener(bot=None, keeper=keeper, long_poll=0)  # type: ignore[arg-type]
+    keeper = Keeper(practice.engine, practice.vault, ACCOUNT, SilentBell())
+    listener = polling._Listener(polling._bot(TOKEN, NOWHERE), keeper, long_poll=0)
     pauses = []
     for listener.failures in range(1, 9):
         pauses.append(listener._pause())
@@ -238,7 +240,7 @@ def test_when_telegram_says_how_long_to_wait_it_is_obeyed(
 def test_a_webhook_is_left_alone_and_said_and_polling_goes_on_once_it_is_gone(
     practice: Practice, telegram: FakeTelegram, bot: BotAccount, amy: Person, polls: Polling
 ) -> None:
-    bot.hook = hook = Hook("http://127.0.0.1:9/webhook", "", 40)
+    bot.hook = hook = Hook(f"{NOWHERE}/webhook", "", 40)
     with capture_logs() as logs, polls():
         wait_for(lambda: logs)
         assert bot.hook is hook
@@ -334,7 +336,7 @@ def test_after_an_empty_answer_lower_numbers_are_heard_too(
 def test_only_one_connection_holds_the_lock_of_a_bot(practice: Practice) -> None:
     engines = [open_engine(practice.engine.url.render_as_string(hide_password=False)) for _ in range(2)]
     first, second, other = (
-        Keeper(engine, practice.vault, account, bell=None)  # type: ignore[arg-type]
+        Keeper(engine, practice.vault, account, SilentBell())
         for engine, account in zip((*engines, engines[0]), (ACCOUNT, ACCOUNT, "654321"), strict=True)
     )
     assert (first.is_the_one(), second.is_the_one(), other.is_the_one(), first.is_the_one()) == (
