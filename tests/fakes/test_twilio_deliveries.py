@@ -2,12 +2,9 @@
 
 import subprocess
 import sys
-import threading
-from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -18,6 +15,7 @@ from werkzeug.datastructures import MultiDict
 
 from tests.fakes.twilio import FakeTwilio, ManualClock, Person
 from tests.fakes.twilio_library import connect
+from tests.fakes.vendor import webhook
 
 OURS, AMY = "+12065550100", "+12075550101"
 ON_WHATSAPP = f"whatsapp:{AMY}"
@@ -63,27 +61,11 @@ class Post:
         return bool(checked)
 
 
-class Door(ThreadingHTTPServer):
-    """A webhook: says what the test wants, and remembers who came. While `shut`, it lets everybody wait."""
-
-    daemon_threads = True
+class Door(webhook.Door[Post, Said]):
+    """The webhook of a number, and of what becomes of messages."""
 
     def __init__(self, clock: ManualClock) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.clock = clock
-        self.began = clock.now()
-        self.posts: list[Post] = []
-        self.script: deque[Said] = deque()
-        self.otherwise = Said()
-        self.open = threading.Event()
-        self.open.set()
-
-    def handle_error(self, *_who: Any) -> None:
-        """Whoever has waited too long is gone; that is what some tests are about."""
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_port}/hook"
+        super().__init__(Handler, clock, Said())
 
     @property
     def paths(self) -> list[str]:
@@ -97,36 +79,16 @@ class Door(ThreadingHTTPServer):
     def states(self) -> list[str]:
         return [post["MessageStatus"] for post in self.posts]
 
-    def came(self, times: int) -> bool:
-        return len(self.posts) == times
 
-    def takes(self, post: Post) -> Said:
-        said = self.script.popleft() if self.script else self.otherwise
-        self.posts.append(post)
-        self.open.wait(10)
-        return said
-
-
-class Handler(BaseHTTPRequestHandler):
+class Handler(webhook.Handler):
     server: Door
 
-    def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers.get("Content-Length", 0))).decode()
+    def let_in(self) -> None:
+        body = self.read_body().decode()
         url = f"http://{self.headers['Host']}{self.path}"
         fields = parse_qsl(body, keep_blank_values=True, strict_parsing=bool(body))
-        at = self.server.clock.now() - self.server.began
-        said = self.server.takes(Post(at, self.command, url, fields, dict(self.headers)))
-        self.send_response(said.status)
-        self.send_header("Content-Type", said.kind)
-        self.send_header("Content-Length", str(len(said.body)))
-        self.end_headers()
-        self.wfile.write(said.body.encode())
-
-    def do_GET(self) -> None:
-        self.do_POST()
-
-    def log_message(self, format: str, *args: Any) -> None:
-        """Quietly."""
+        said = self.server.takes(Post(self.server.age, self.command, url, fields, dict(self.headers)))
+        self.answer(said.status, {"Content-Type": said.kind}, said.body.encode())
 
 
 @pytest.fixture
@@ -136,12 +98,8 @@ def clock() -> ManualClock:
 
 @pytest.fixture
 def door(clock: ManualClock) -> Iterator[Door]:
-    with Door(clock) as door:
-        thread = threading.Thread(target=door.serve_forever, args=(0.01,), daemon=True)
-        thread.start()
+    with Door(clock).serving() as door:
         yield door
-        door.open.set()
-        door.shutdown()
 
 
 @pytest.fixture
