@@ -16,10 +16,14 @@ from frontdesk import embedded_postgres
 # The folder that all processes of one test run share; its name is in the names of the run's databases.
 VARIABLE = "FRONTDESK_TEST_RUN"
 
+MEMORY = Path("/dev/shm")  # noqa: S108 - in it a run makes a folder that is its own
+ROOM = 2 * 2**30  # bytes that must be free there; a run takes much less, and a container often has hardly any
+
 
 def begin_run() -> None:
-    """Called once, before any test process starts."""
-    os.environ[VARIABLE] = tempfile.mkdtemp(prefix="frontdesk_test_")
+    """Called once, before any test process starts. In memory a database is made many times faster: it is hundreds of small files."""
+    has_room = MEMORY.is_dir() and os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > ROOM
+    os.environ[VARIABLE] = tempfile.mkdtemp(prefix="frontdesk_test_", dir=MEMORY if has_room else None)
 
 
 def end_run() -> None:

@@ -88,7 +88,7 @@ class Keeper:
             connection.close()
 
     def _is_kept(self, body: bytes) -> bool:
-        """Whether Telegram may forget this update. A bug that keeps us from storing it must not lose it, nor stop others."""
+        """Whether Telegram may forget this update."""
         try:
             with self._open().begin():
                 is_new = receive.store(self._open(), self.vault, self.account, body)
@@ -97,6 +97,7 @@ class Keeper:
         except TooDeep:
             _log.warning("update_dropped", reason="too deep", account=self.account)
         except Exception:
+            # The rim of one update: a bug that keeps us from storing it must not lose it, nor stop those behind it.
             _log.exception("update_not_stored", account=self.account)
             return False
         else:
@@ -180,6 +181,7 @@ class _Listener:
             self.is_waiting = False
             is_ahead = await self._ask()
         except Exception as error:
+            # The rim of one poll: what left it would end this bot's listening, and in the same group all others'.
             return await self._ride_out(error)
         self.failures = 0 if is_ahead else self.failures + 1
         return 0 if is_ahead else self._pause()
@@ -205,7 +207,7 @@ class _Listener:
         return PAUSES[min(self.failures, len(PAUSES)) - 1]
 
     async def _ride_out(self, error: Exception) -> float:
-        """Say what went wrong, without its words: they may hold the token."""
+        """Say what went wrong, a known trouble or a bug, without its words: they may hold the token."""
         self.failures += 1
         trouble = next(trouble for kind, trouble in _TROUBLES if isinstance(error, kind))(error)
         told = {"reason": trouble.reason, "error": type(error).__name__, "account": self.keeper.account}

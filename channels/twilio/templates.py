@@ -62,7 +62,7 @@ SAMPLES: dict[str, Value] = {
 }
 """What Meta is shown in place of each variable; it approves nothing without."""
 
-SAMPLE_TOKEN = "mq3vXk9Q2wE"  # noqa: S105  # of no prompt
+SAMPLE_TOKEN = "mq3vXk9Q2wE"  # noqa: S105 - of no prompt
 
 
 def friendly_name(kind: NoticeKind, language: str) -> str:

@@ -554,7 +554,8 @@ def test_a_webhook_is_not_set_twice_within_a_second(clock: ManualClock, library:
 
 
 def _seconds(raised: pytest.ExceptionInfo[Exception]) -> Any:
-    after = raised.value.retry_after  # type: ignore[attr-defined]
+    error: Any = raised.value  # of this library or that
+    after = error.retry_after
     return int(after.total_seconds()) if isinstance(after, timedelta) else after
 
 

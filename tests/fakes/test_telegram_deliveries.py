@@ -1,14 +1,10 @@
 """The fake brings updates as Telegram's own server does: in order per queue, again and again, and not for ever."""
 
 import json
-import threading
-import time
-from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from http.client import HTTPConnection
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -18,6 +14,7 @@ from tests.fakes.telegram import FakeTelegram, ManualClock, Person, updates
 from tests.fakes.telegram.fake import TOKEN
 from tests.fakes.telegram.markup import parse_html, parse_markdown
 from tests.fakes.telegram.updates import Json
+from tests.fakes.vendor import webhook
 
 HOUR = 3600
 KEYBOARD = {"inline_keyboard": [[{"text": "Yes", "callback_data": "yes"}]]}
@@ -47,26 +44,11 @@ class Post:
         return str(content.get("text", self.update.get("callback_query", {}).get("data")))
 
 
-class Door(ThreadingHTTPServer):
-    """A webhook: says what the test wants, and remembers who came. While `shut`, it lets everybody wait."""
-
-    daemon_threads = True
+class Door(webhook.Door[Post, Said]):
+    """The webhook of a bot."""
 
     def __init__(self, clock: ManualClock) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.clock = clock
-        self.began = clock.now()
-        self.posts: list[Post] = []
-        self.script: deque[Said] = deque()
-        self.otherwise = Said()
-        self.open = threading.Event()
-        self.open.set()
-        self.lock = threading.Lock()
-        self.inside = self.most_inside = 0
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_port}/hook"
+        super().__init__(Handler, clock, Said())
 
     @property
     def texts(self) -> list[str]:
@@ -76,35 +58,14 @@ class Door(ThreadingHTTPServer):
     def times(self) -> list[float]:
         return [post.at for post in self.posts]
 
-    def takes(self, post: Post) -> Said:
-        with self.lock:
-            self.posts.append(post)
-            self.inside += 1
-            self.most_inside = max(self.inside, self.most_inside)
-            said = self.script.popleft() if self.script else self.otherwise
-        self.open.wait(10)
-        with self.lock:
-            self.inside -= 1
-        return said
 
-
-class Handler(BaseHTTPRequestHandler):
+class Handler(webhook.Handler):
     server: Door
 
-    def do_POST(self) -> None:
-        update = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+    def let_in(self) -> None:
         secret = self.headers["X-Telegram-Bot-Api-Secret-Token"]
-        post = Post(self.server.clock.now() - self.server.began, update, secret, self.path)
-        said = self.server.takes(post)
-        self.send_response(said.status)
-        for name, value in said.headers.items():
-            self.send_header(name, value)
-        self.send_header("Content-Length", str(len(said.body)))
-        self.end_headers()
-        self.wfile.write(said.body)
-
-    def log_message(self, format: str, *args: Any) -> None:
-        """Quietly."""
+        said = self.server.takes(Post(self.server.age, json.loads(self.read_body()), secret, self.path))
+        self.answer(said.status, said.headers, said.body)
 
 
 @pytest.fixture
@@ -114,12 +75,8 @@ def clock() -> ManualClock:
 
 @pytest.fixture
 def door(clock: ManualClock) -> Iterator[Door]:
-    with Door(clock) as door:
-        thread = threading.Thread(target=door.serve_forever, args=(0.01,), daemon=True)
-        thread.start()
+    with Door(clock).serving() as door:
         yield door
-        door.open.set()
-        door.shutdown()
 
 
 @pytest.fixture
@@ -398,12 +355,13 @@ def test_who_asks_the_same_again_at_once_gets_less(clock: ManualClock) -> None:
         newest = amy.writes("two")["update_id"]
         assert [len(api(telegram, "getUpdates")) for _ in range(2)] == [2, 1]
         api(telegram, "getUpdates", offset=newest + 1)
+        later = clock.now() + 3
         again = pool.submit(api, telegram, "getUpdates", offset=newest + 1)
-        telegram.wait_until(lambda: len(telegram.ledger) == 3 and telegram.bot().last_poll[0] == newest + 1)
-        time.sleep(0.05)
+        telegram.wait_until(lambda: clock.is_awaited(later))
         assert not again.done()
         clock.advance(3)
         assert again.result(5) == []
+        assert telegram.ledger[-1].at == later
 
 
 def test_who_is_turned_away_again_and_again_waits_for_it(clock: ManualClock) -> None:
@@ -411,11 +369,13 @@ def test_who_is_turned_away_again_and_again_waits_for_it(clock: ManualClock) -> 
         telegram.bot()
         api(telegram, "setWebhook", url="http://127.0.0.1:9/hook")
         assert "webhook is active" in api(telegram, "getUpdates")
+        later = clock.now() + 3
         again = pool.submit(api, telegram, "getUpdates")
-        time.sleep(0.05)
+        telegram.wait_until(lambda: clock.is_awaited(later))
         assert not again.done()
         clock.advance(3)
         assert "webhook is active" in again.result(5)
+        assert telegram.ledger[-1].at == later
 
 
 def test_only_real_ports_can_be_asked_for(clock: ManualClock) -> None:

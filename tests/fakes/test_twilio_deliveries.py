@@ -2,12 +2,9 @@
 
 import subprocess
 import sys
-import threading
-import time
-from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from functools import partial
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -18,6 +15,7 @@ from werkzeug.datastructures import MultiDict
 
 from tests.fakes.twilio import FakeTwilio, ManualClock, Person
 from tests.fakes.twilio_library import connect
+from tests.fakes.vendor import webhook
 
 OURS, AMY = "+12065550100", "+12075550101"
 ON_WHATSAPP = f"whatsapp:{AMY}"
@@ -63,27 +61,11 @@ class Post:
         return bool(checked)
 
 
-class Door(ThreadingHTTPServer):
-    """A webhook: says what the test wants, and remembers who came. While `shut`, it lets everybody wait."""
-
-    daemon_threads = True
+class Door(webhook.Door[Post, Said]):
+    """The webhook of a number, and of what becomes of messages."""
 
     def __init__(self, clock: ManualClock) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.clock = clock
-        self.began = clock.now()
-        self.posts: list[Post] = []
-        self.script: deque[Said] = deque()
-        self.otherwise = Said()
-        self.open = threading.Event()
-        self.open.set()
-
-    def handle_error(self, *_who: Any) -> None:
-        """Whoever has waited too long is gone; that is what some tests are about."""
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_port}/hook"
+        super().__init__(Handler, clock, Said())
 
     @property
     def paths(self) -> list[str]:
@@ -97,33 +79,16 @@ class Door(ThreadingHTTPServer):
     def states(self) -> list[str]:
         return [post["MessageStatus"] for post in self.posts]
 
-    def takes(self, post: Post) -> Said:
-        said = self.script.popleft() if self.script else self.otherwise
-        self.posts.append(post)
-        self.open.wait(10)
-        return said
 
-
-class Handler(BaseHTTPRequestHandler):
+class Handler(webhook.Handler):
     server: Door
 
-    def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers.get("Content-Length", 0))).decode()
+    def let_in(self) -> None:
+        body = self.read_body().decode()
         url = f"http://{self.headers['Host']}{self.path}"
         fields = parse_qsl(body, keep_blank_values=True, strict_parsing=bool(body))
-        at = self.server.clock.now() - self.server.began
-        said = self.server.takes(Post(at, self.command, url, fields, dict(self.headers)))
-        self.send_response(said.status)
-        self.send_header("Content-Type", said.kind)
-        self.send_header("Content-Length", str(len(said.body)))
-        self.end_headers()
-        self.wfile.write(said.body.encode())
-
-    def do_GET(self) -> None:
-        self.do_POST()
-
-    def log_message(self, format: str, *args: Any) -> None:
-        """Quietly."""
+        said = self.server.takes(Post(self.server.age, self.command, url, fields, dict(self.headers)))
+        self.answer(said.status, {"Content-Type": said.kind}, said.body.encode())
 
 
 @pytest.fixture
@@ -133,12 +98,8 @@ def clock() -> ManualClock:
 
 @pytest.fixture
 def door(clock: ManualClock) -> Iterator[Door]:
-    with Door(clock) as door:
-        thread = threading.Thread(target=door.serve_forever, args=(0.01,), daemon=True)
-        thread.start()
+    with Door(clock).serving() as door:
         yield door
-        door.open.set()
-        door.shutdown()
 
 
 @pytest.fixture
@@ -197,7 +158,7 @@ def test_on_whatsapp_it_says_who_writes(twilio: FakeTwilio, door: Door) -> None:
 
 
 def test_taps_picks_and_files_have_fields_of_their_own(
-    twilio: FakeTwilio, door: Door, amy: Person, client: Client
+    twilio: FakeTwilio, clock: ManualClock, door: Door, amy: Person, client: Client
 ) -> None:
     amy.texts_on_whatsapp("hi")
     buttons = {"twilio/quick-reply": {"body": "Sure?", "actions": [{"title": "Yes", "id": "token-1"}]}}
@@ -205,7 +166,7 @@ def test_taps_picks_and_files_have_fields_of_their_own(
     for types in (buttons, items):
         sid = twilio.content(types).sid
         client.messages.create(to=ON_WHATSAPP, from_=f"whatsapp:{OURS}", content_sid=sid)
-    twilio.clock.advance(1)  # type: ignore[attr-defined]
+    clock.advance(1)
     amy.taps("Yes")
     amy.picks("9:00")
     amy.sends_media(b"%PDF", "application/pdf", whatsapp=True)
@@ -389,7 +350,7 @@ def test_an_address_says_itself_how_long_to_wait(
     door.open.clear()
     amy.texts("hi")
     for tries, at in ((1, 0), (2, 2), (3, 4)):
-        twilio.wait_until(lambda wanted=tries: len(door.posts) == wanted)  # type: ignore[misc]
+        twilio.wait_until(partial(door.came, tries))
         assert door.posts[-1].at == pytest.approx(at)
         clock.advance(2 if tries < 3 else 1)
     clock.advance(10)
@@ -452,14 +413,16 @@ def test_a_message_gets_on_and_the_first_state_is_not_said(
     assert all(post.is_signed(twilio.token) for post in door.posts)
 
 
-def test_a_message_of_a_service_is_queued_first(twilio: FakeTwilio, door: Door, amy: Person, client: Client) -> None:
+def test_a_message_of_a_service_is_queued_first(
+    twilio: FakeTwilio, clock: ManualClock, door: Door, amy: Person, client: Client
+) -> None:
     service = twilio.service(twilio.number(OURS), status_callback=f"{door.url}/service")
     sid = send(client, door, messaging_service_sid=service.sid)
     twilio.settle()
     assert (door.states, set(door.paths)) == (["queued", "sent", "delivered"], {"/status?id=7"})
     assert {(post["MessagingServiceSid"], post["MessageSid"]) for post in door.posts} == {(service.sid, sid)}
     client.messages.create(to=AMY, messaging_service_sid=service.sid, body="again")
-    twilio.clock.advance(1)  # type: ignore[attr-defined]
+    clock.advance(1)
     assert door.paths[3:] == ["/service"] * 3
 
 
@@ -502,10 +465,10 @@ def test_states_come_in_order_however_slow_the_webhook_is(
     twilio: FakeTwilio, door: Door, amy: Person, client: Client
 ) -> None:
     door.open.clear()
-    send(client, door)
-    send(client, door, ON_WHATSAPP)
+    sid = send(client, door)
+    twilio.wait_until(lambda: client.messages(sid).fetch().status == "delivered")
+    send(client, door, ON_WHATSAPP)  # what is told of it would come behind anything that did not wait
     twilio.wait_until(lambda: len(door.posts) == 2)
-    time.sleep(0.02)
     assert sorted(door.states) == ["sent", "undelivered"]
     door.open.set()
     twilio.settle()

@@ -10,7 +10,7 @@ from twilio.rest import Client
 from tests.fakes.twilio import FakeTwilio
 
 
-class OneServer(TwilioHttpClient):  # type: ignore[misc]  # comes without types
+class OneServer(TwilioHttpClient):  # type: ignore[misc]  # it comes without types
     """Sends what is meant for api., messaging., content. and lookups.twilio.com to one address: paths tell them apart."""
 
     def __init__(self, url: str, **options: Any) -> None:

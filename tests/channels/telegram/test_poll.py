@@ -3,9 +3,9 @@
 import json
 import signal
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -20,6 +20,7 @@ from core.messaging.inbox import Sender
 from core.messaging.waking import Bell
 from tests import processes
 from tests.factories import Practice, wait_for
+from tests.fakes.bell import SilentBell
 from tests.fakes.telegram import BotAccount, FakeTelegram, Person, faults
 from tests.fakes.telegram.faults import Fault
 from tests.fakes.telegram.refusals import OTHER_POLLER, WEBHOOK_WAS_SET
@@ -27,6 +28,7 @@ from tests.fakes.telegram.state import Hook
 
 TOKEN = "123456:not-a-real-token"
 ACCOUNT = "123456"
+NOWHERE = "http://127.0.0.1:9"
 QUICKLY = (0.02,)
 
 Polling = Callable[..., AbstractContextManager[None]]
@@ -43,6 +45,19 @@ def numbers(practice: Practice) -> list[str]:
 def have_come(practice: Practice, *updates: dict[str, Any]) -> None:
     awaited = {str(update["update_id"]) for update in updates}
     wait_for(lambda: awaited <= set(numbers(practice)))
+
+
+def looks(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
+    """What a poller of this process has found, each time it looked whether it is the one: the newest last."""
+    found: list[bool] = []
+    is_the_one = Keeper.is_the_one
+
+    def noting(keeper: Keeper) -> bool:
+        found.append(is_the_one(keeper))
+        return found[-1]
+
+    monkeypatch.setattr(Keeper, "is_the_one", noting)
+    return found
 
 
 def offsets(telegram: FakeTelegram) -> list[int]:
@@ -146,13 +161,19 @@ def test_exactly_the_kinds_of_updates_that_we_read_are_asked_for(bot: BotAccount
 
 
 def test_a_poller_that_dies_before_the_commit_loses_nothing_and_the_one_that_waits_takes_over(
-    practice: Practice, telegram: FakeTelegram, bot: BotAccount, amy: Person, polls: Polling
+    practice: Practice,
+    telegram: FakeTelegram,
+    bot: BotAccount,
+    amy: Person,
+    polls: Polling,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    looked = looks(monkeypatch)
     with process(practice, telegram, failpoint="inbox.before_store:kill") as first:
         wait_for(lambda: bot.poller)
         with capture_logs() as logs, polls():
-            wait_for(lambda: logs)
-            time.sleep(0.2)
+            wait_for(lambda: len(looked) > 3)  # before it looks again, it has done all that came of looking
+            assert not any(looked)
             assert [(log["event"], log["account"]) for log in logs] == [("poller_waits", ACCOUNT)]
             assert offsets(telegram) == []
             sent = amy.writes("hello")
@@ -197,8 +218,8 @@ def test_502_409_and_network_loss_are_ridden_out(
 
 
 def test_pauses_grow_with_every_failure(practice: Practice) -> None:
-    keeper = Keeper(practice.engine, practice.vault, ACCOUNT, bell=None)  # type: ignore[arg-type]  # it has nothing to ring for
-    listener = polling._Listener(bot=None, keeper=keeper, long_poll=0)  # type: ignore[arg-type]
+    keeper = Keeper(practice.engine, practice.vault, ACCOUNT, SilentBell())
+    listener = polling._Listener(polling._bot(TOKEN, NOWHERE), keeper, long_poll=0)
     pauses = []
     for listener.failures in range(1, 9):
         pauses.append(listener._pause())
@@ -219,7 +240,7 @@ def test_when_telegram_says_how_long_to_wait_it_is_obeyed(
 def test_a_webhook_is_left_alone_and_said_and_polling_goes_on_once_it_is_gone(
     practice: Practice, telegram: FakeTelegram, bot: BotAccount, amy: Person, polls: Polling
 ) -> None:
-    bot.hook = hook = Hook("http://127.0.0.1:9/webhook", "", 40)
+    bot.hook = hook = Hook(f"{NOWHERE}/webhook", "", 40)
     with capture_logs() as logs, polls():
         wait_for(lambda: logs)
         assert bot.hook is hook
@@ -281,12 +302,12 @@ def test_an_update_that_cannot_be_stored_is_asked_for_again_and_stops_nobody(
 def test_what_always_comes_again_is_asked_for_with_pauses(
     telegram: FakeTelegram, polls: Polling, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(polling, "PAUSES", (5,))
+    monkeypatch.setattr(polling, "PAUSES", (pause := 0.1,))
     telegram.will("getUpdates", *[gives('{"update_id":"7"}')] * 5)
     with polls():
-        wait_for(lambda: len(offsets(telegram)) == 2)
-        time.sleep(0.2)
-    assert len(offsets(telegram)) == 2
+        wait_for(lambda: len(offsets(telegram)) == 4)
+    _first, *again = [call.monotonic for call in telegram.calls("getUpdates")]
+    assert all(later - sooner >= pause for sooner, later in pairwise(again))
 
 
 def test_when_the_database_goes_away_nothing_is_confirmed_and_the_lock_is_taken_anew(
@@ -315,7 +336,7 @@ def test_after_an_empty_answer_lower_numbers_are_heard_too(
 def test_only_one_connection_holds_the_lock_of_a_bot(practice: Practice) -> None:
     engines = [open_engine(practice.engine.url.render_as_string(hide_password=False)) for _ in range(2)]
     first, second, other = (
-        Keeper(engine, practice.vault, account, bell=None)  # type: ignore[arg-type]
+        Keeper(engine, practice.vault, account, SilentBell())
         for engine, account in zip((*engines, engines[0]), (ACCOUNT, ACCOUNT, "654321"), strict=True)
     )
     assert (first.is_the_one(), second.is_the_one(), other.is_the_one(), first.is_the_one()) == (

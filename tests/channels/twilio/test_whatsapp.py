@@ -1,13 +1,17 @@
 """Chats on WhatsApp as a patient sees them: buttons, lists, its 24 hours, and an SMS where they are over."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from channels.twilio import contents
+from channels.twilio import WHATSAPP, contents
 from channels.twilio.listing import Item
-from tests.channels.twilio.conftest import OURS, Chat, Desk
+from channels.twilio.whatsapp import open_whatsapp
+from tests.channels.twilio.conftest import OURS, Chat, Desk, settings_for
 from tests.fakes.twilio import faults
+from tests.fakes.vendor.faults import Fault
 
 WISH = "cleaning with Dr Lee Tuesday morning"
 
@@ -117,9 +121,7 @@ def test_within_a_day_it_goes_as_it_came(desk: Desk, amy: Chat) -> None:
 def test_without_a_number_for_sms_staff_are_told(desk: Desk, amy: Chat) -> None:
     says(amy, "hello")
     age(desk, 25)
-    desk.speakers["whatsapp"]._settings = type(desk.speakers["whatsapp"]._settings)(  # type: ignore[attr-defined]
-        **{**vars(desk.speakers["whatsapp"]._settings), "twilio_number": ()}  # type: ignore[attr-defined]
-    )
+    desk.speakers[WHATSAPP] = open_whatsapp(replace(settings_for(desk.twilio), twilio_number=()))
     staff_say(desk, "Your letter is ready.")
     assert desk.sql("SELECT status, error FROM outbox ORDER BY id DESC LIMIT 1") == [("failed", "window_closed")]
     assert ("undelivered",) in desk.sql("SELECT reason FROM handoffs")
@@ -151,8 +153,8 @@ def test_a_shape_is_made_at_twilio_once(desk: Desk, amy: Chat) -> None:
 
 
 @pytest.mark.parametrize("fault", [faults.server_error(500)], ids=["500"])
-def test_a_list_that_cannot_be_made_now_is_made_later(desk: Desk, amy: Chat, fault: object) -> None:
-    desk.twilio.will("contents.list", fault)  # type: ignore[arg-type]
+def test_a_list_that_cannot_be_made_now_is_made_later(desk: Desk, amy: Chat, fault: Fault) -> None:
+    desk.twilio.will("contents.list", fault)
     desk.hears(amy.person.texts_on_whatsapp(WISH))
     desk.sql("UPDATE outbox SET due_at = now() WHERE status = 'due'")
     desk.deliver()

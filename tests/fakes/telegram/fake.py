@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from tests.fakes.telegram import updates
@@ -24,7 +23,7 @@ TOKEN = "123456:TEST-TOKEN"
 PORTS = frozenset({80, 88, 443, 8443})
 
 
-class FakeTelegram(Fake):
+class FakeTelegram(Fake[Call, Delivery]):
     """A Bot API server on this machine, with the people who chat; it keeps Telegram's rules and notes who breaks them.
 
     `url` is told to bots as that of a local Bot API server.
@@ -44,10 +43,9 @@ class FakeTelegram(Fake):
         self.world = World(clock or RealClock(), Limits(on=limits, burst=burst), seed)
         self.world.throttles = throttles
         self.world.hook_ports = PORTS if only_real_ports else None
-        self._ledger = Ledger[Call](ledger)
         self._script = Script()
-        self._server: Server = Server(self.world, self._ledger, self._script)
-        super().__init__(self.world, self._server)
+        calls = Ledger[Call](ledger)
+        super().__init__(self.world, Server(self.world, calls, self._script), calls)
 
     # Who is there.
 
@@ -85,22 +83,10 @@ class FakeTelegram(Fake):
 
     # What was called, and what is to go wrong.
 
-    @property
-    def ledger(self) -> list[Call]:
-        """Every call, in the order in which they took effect."""
-        with self.world.changed:
-            return list(self._ledger.calls)
-
     def calls(self, method: str, chat: int | None = None) -> list[Call]:
         """The calls of one method, perhaps for one chat."""
         named = [call for call in self.ledger if call.method.lower() == method.lower()]
         return [call for call in named if chat is None or call.chat_id == chat]
-
-    @property
-    def deliveries(self) -> list[Delivery]:
-        """Every attempt to post an update to a webhook."""
-        with self.world.changed:
-            return list(self._server.postman.deliveries)
 
     def will(self, method: str, *faults: Fault | None, chat: int | None = None) -> None:
         """What the next calls of this method come to, in order; None, and every call afterwards, goes well."""
@@ -108,15 +94,6 @@ class FakeTelegram(Fake):
             self._script.order(method, faults, chat)
 
     # How updates arrive.
-
-    @property
-    def deliver_twice(self) -> bool:
-        """Whether webhooks get what they have taken once more, as when their answer was lost."""
-        return self._server.postman.twice
-
-    @deliver_twice.setter
-    def deliver_twice(self, twice: bool) -> None:
-        self._server.postman.twice = twice
 
     def repeat(self, update: Json, times: int = 1) -> None:
         """The same update so many times more, however it was answered."""
@@ -126,17 +103,8 @@ class FakeTelegram(Fake):
                     again = [Pending(update, -update["update_id"], now + 3600, again=True) for _ in range(times)]
                     bot.mail.waiting += again
 
-    @contextmanager
-    def held(self) -> Iterator[None]:
-        """What people do meanwhile gets its numbers and reaches bots when it ends, all at once."""
-        yield from self._hold(swap=False)
-
-    @contextmanager
-    def swapped(self) -> Iterator[None]:
-        """What people do meanwhile reaches bots when it ends: the last first, one after the other."""
-        yield from self._hold(swap=True)
-
     def _hold(self, *, swap: bool) -> Iterator[None]:
+        """Updates have their numbers by then."""
         with self.world.changing():
             held = self.world.held = []
         try:

@@ -6,18 +6,12 @@ from typing import Any
 from tests.fakes.vendor.ledger import Entry
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Call(Entry):
     """One call of a method of the Bot API."""
 
     bot_id: int | None
-    method: str
-    parameters: dict[str, Any]
     chat_id: int | None
-    status: int  # 0: no answer
-    answer: Any  # the JSON that was said, or would have been
-    fault: str | None = None
-    happened: bool = True  # it had its effect
 
     @property
     def ok(self) -> bool:

@@ -31,18 +31,7 @@ class Server(server.Server):
         self.world = world
         self.ledger = ledger
         self.script = script
-        self.postman = Postman(world, self.bell)
-
-    async def work(self) -> None:
-        await self.postman.serve()
-
-    @property
-    def idle(self) -> bool:
-        return self.postman.idle
-
-    @property
-    def progress(self) -> int:
-        return len(self.postman.deliveries)
+        self.postman: Postman = Postman(world, self.bell)
 
     async def answer(self, request: web.BaseRequest) -> web.StreamResponse:
         found = PATH.fullmatch(request.path)
@@ -74,22 +63,15 @@ class Server(server.Server):
         releases = self.releases
         fault = self.script.take(method, parameters.chat_id) or NO_FAULT
         if not fault.happens:
-            status, answer = fault.status, _read_json(fault.body)
+            status, answer = fault.status, server.read_json(fault.body)
             self._wait_as_told(bot, parameters, fault)
             self._note(bot, method, parameters, status, answer, fault)
         elif method.lower() == "getupdates":
             status, answer = await self._poll(bot, method, parameters, fault)
         else:
             status, answer = self._perform(bot, method, parameters, fault)
-        await self.delay(fault, releases)
-        if fault.cuts:
-            if request.transport is not None:
-                request.transport.abort()
-            return web.Response()  # which nobody gets
-        if fault.body is None:
-            return _json(status, answer)
-        kind = "text/html" if fault.body.startswith("<") else "application/json"
-        return web.Response(status=fault.status, text=fault.body, content_type=kind)
+        spoiled = await self.spoil(request, fault, releases)
+        return _json(status, answer) if spoiled is None else spoiled
 
     def _wait_as_told(self, bot: BotAccount, parameters: Parameters, fault: Fault) -> None:
         if fault.retry_after and parameters.chat_id is not None:
@@ -148,13 +130,6 @@ def _json(status: int, body: Any) -> web.Response:
 def _copy(result: Any) -> Any:
     """As it is at this moment."""
     return json.loads(json.dumps(result))
-
-
-def _read_json(body: str | None) -> Any:
-    try:
-        return json.loads(body or "null")
-    except (ValueError, RecursionError):
-        return body
 
 
 async def read(request: web.BaseRequest) -> Parameters:

@@ -31,7 +31,7 @@ RATES = {"long code": 1.0, "toll-free": 3.0, "short code": 100.0, "whatsapp": 80
 UNTOLD = frozenset({"accepted", "scheduled"})  # states in which a message begins
 
 
-class FakeTwilio(Fake):
+class FakeTwilio(Fake[Call, Delivery]):
     """Twilio on this machine, with the people who have a phone; it keeps Twilio's and WhatsApp's rules.
 
     `url` stands for all of Twilio's hosts.
@@ -50,12 +50,12 @@ class FakeTwilio(Fake):
         self.world = World(clock or RealClock(), account, token, seed)
         self.world.test_credentials = test_credentials
         self.world.tells = self._told_of
-        self._ledger = Ledger[Call](ledger)
         self._script = Script()
-        self._server: Server = Server(self.world, self._ledger, self._script)
+        calls = Ledger[Call](ledger)
+        self._server: Server = Server(self.world, calls, self._script)
         self.more_fields: Fields = []  # what Twilio adds to all webhooks one day
         self.callback_delay = 0.0  # seconds until a status callback goes out
-        super().__init__(self.world, self._server)
+        super().__init__(self.world, self._server, calls)
 
     @property
     def account(self) -> str:
@@ -171,22 +171,10 @@ class FakeTwilio(Fake):
         """What Twilio's own debugger would show: webhooks that failed, answers that it did not understand."""
         return self.world.alerts
 
-    @property
-    def ledger(self) -> list[Call]:
-        """Every call, in the order in which they took effect."""
-        with self.world.changed:
-            return list(self._ledger.calls)
-
     def calls(self, method: str, to: str | Person | None = None) -> list[Call]:
         """The calls of one method, perhaps for one number."""
         named = [call for call in self.ledger if call.method == method]
         return [call for call in named if to is None or call.to == _number(to)]
-
-    @property
-    def deliveries(self) -> list[Delivery]:
-        """Every attempt to post a webhook."""
-        with self.world.changed:
-            return list(self._server.postman.deliveries)
 
     def will(self, method: str, *faults: Fault | None, to: str | Person | None = None) -> None:
         """What the next calls of this method come to, in order; None, and every call afterwards, goes well."""
@@ -200,15 +188,6 @@ class FakeTwilio(Fake):
         self._server.most_at_once = most
 
     # How webhooks arrive.
-
-    @property
-    def deliver_twice(self) -> bool:
-        """Whether what was taken is posted once more."""
-        return self._server.postman.twice
-
-    @deliver_twice.setter
-    def deliver_twice(self, twice: bool) -> None:
-        self._server.postman.twice = twice
 
     @property
     def signs_port(self) -> bool:
@@ -236,16 +215,6 @@ class FakeTwilio(Fake):
             for number in range(times):
                 again = replace(sent, queue=f"again {number} {sent.token}", due_at=now, under_way=False, done=False)
                 self._server.postman.add(again)
-
-    @contextmanager
-    def held(self) -> Iterator[None]:
-        """Webhooks of what happens meanwhile go out when it ends, all at once."""
-        yield from self._hold(swap=False)
-
-    @contextmanager
-    def swapped(self) -> Iterator[None]:
-        """Webhooks of what happens meanwhile go out when it ends: the last first, one after the other."""
-        yield from self._hold(swap=True)
 
     def _hold(self, *, swap: bool) -> Iterator[None]:
         postman = self._server.postman

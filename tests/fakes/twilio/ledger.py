@@ -1,22 +1,15 @@
 """What is noted of a call."""
 
 from dataclasses import dataclass
-from typing import Any
 
 from tests.fakes.vendor.ledger import Entry
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Call(Entry):
-    """One call of the REST API."""
+    """One call of the REST API, by its method in the table of routes."""
 
-    method: str  # as in the table of routes
-    parameters: dict[str, Any]
     to: str | None  # the number, without a channel
-    status: int  # 0: no answer
-    answer: Any  # the JSON that was said, or would have been
-    fault: str | None = None
-    happened: bool = True  # it had its effect
 
     @property
     def ok(self) -> bool:

@@ -38,20 +38,9 @@ class Server(server.Server):
         self.script = script
         self.carrier = Carrier(world)
         self.rest = Rest(world, self.carrier)
-        self.postman = Postman(world, self.bell)
+        self.postman: Postman = Postman(world, self.bell)
         self.most_at_once: int | None = None
         self._at_once = 0
-
-    async def work(self) -> None:
-        await self.postman.serve()
-
-    @property
-    def idle(self) -> bool:
-        return self.postman.idle
-
-    @property
-    def progress(self) -> int:
-        return len(self.postman.deliveries)
 
     async def answer(self, request: web.BaseRequest) -> web.StreamResponse:
         self._at_once += 1
@@ -103,16 +92,13 @@ class Server(server.Server):
         releases = self.releases
         fault = self.script.take(name, bare(call.text("To")) or None) or NO_FAULT
         if not fault.happens:
-            status, answer = fault.status, _read_json(fault.body)
+            status, answer = fault.status, server.read_json(fault.body)
             self._note(call, name, status, answer, fault)
         else:
             status, answer = self._perform(call, name, fault)
-        await self.delay(fault, releases)
-        if fault.cuts and request.transport is not None:
-            request.transport.abort()
-        if fault.body is not None:
-            kind = "text/html" if fault.body.startswith("<") else "application/json"
-            return web.Response(status=fault.status, text=fault.body, content_type=kind)
+        spoiled = await self.spoil(request, fault, releases)
+        if spoiled is not None:
+            return spoiled
         if name == FILE_METHOD and status == 307:
             return web.Response(status=307, headers={"Location": self._store_url(answer["file"])})
         return web.Response(status=204) if status == 204 else _json(status, answer)
@@ -175,13 +161,6 @@ def _json(status: int, body: Any) -> web.Response:
     challenge = {"WWW-Authenticate": 'Basic realm="Twilio API"'} if status == 401 else {}
     text = json.dumps(body, ensure_ascii=False)
     return web.Response(status=status, text=text, content_type="application/json", headers=challenge)
-
-
-def _read_json(body: str | None) -> Any:
-    try:
-        return json.loads(body or "null")
-    except ValueError:
-        return body
 
 
 async def read(request: web.BaseRequest, parts: dict[str, str]) -> Request:

@@ -55,6 +55,11 @@ class ManualClock:
     def attach(self, ring: Notify, settle: Notify) -> None:
         self._attached.append((ring, settle))
 
+    def is_awaited(self, moment: float) -> bool:
+        """Whether anything is to happen at this moment, and not before."""
+        with self._lock:
+            return moment in self._deadlines
+
     def advance(self, seconds: float) -> None:
         """Let so many seconds go by; what fell due meanwhile has happened when this returns."""
         target = self._now + seconds

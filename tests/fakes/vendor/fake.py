@@ -4,21 +4,25 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Generic, Self, TypeVar
 
+from tests.fakes.vendor.ledger import Call, Ledger
 from tests.fakes.vendor.server import Server
 from tests.fakes.vendor.world import World
 
+Delivery = TypeVar("Delivery")
 
-class Fake:
+
+class Fake(Generic[Call, Delivery]):
     """A vendor on this machine.
 
     `errors` are calls that no real client should make, `violations` are broken rules that the vendor only frowns at.
     """
 
-    def __init__(self, world: World, server: Server) -> None:
+    def __init__(self, world: World, server: Server, ledger: Ledger[Call]) -> None:
         self._world = world
         self._server = server
+        self._ledger = ledger
         self.clock = world.clock
 
     def __enter__(self) -> Self:
@@ -42,6 +46,41 @@ class Fake:
     @property
     def violations(self) -> list[str]:
         return self._world.violations
+
+    @property
+    def ledger(self) -> list[Call]:
+        """Every call, in the order in which they took effect."""
+        with self._world.changed:
+            return list(self._ledger.calls)
+
+    @property
+    def deliveries(self) -> list[Delivery]:
+        """Every attempt to post to a webhook."""
+        with self._world.changed:
+            return list(self._server.postman.deliveries)
+
+    @property
+    def deliver_twice(self) -> bool:
+        """Whether webhooks get what they have taken once more, as when their answer was lost."""
+        return self._server.postman.twice
+
+    @deliver_twice.setter
+    def deliver_twice(self, twice: bool) -> None:
+        self._server.postman.twice = twice
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """What people do meanwhile reaches webhooks when it ends, all at once."""
+        yield from self._hold(swap=False)
+
+    @contextmanager
+    def swapped(self) -> Iterator[None]:
+        """What people do meanwhile reaches webhooks when it ends: the last first, one after the other."""
+        yield from self._hold(swap=True)
+
+    def _hold(self, *, swap: bool) -> Iterator[None]:
+        """Keep back what people do meanwhile, and let it go."""
+        raise NotImplementedError
 
     def release(self) -> None:
         """Whoever hangs gets an answer."""

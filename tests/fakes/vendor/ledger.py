@@ -3,15 +3,21 @@
 import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Entry:
     """One call, in the order in which they took effect."""
 
     at: float  # by the clock
     monotonic: float  # real
+    method: str
+    parameters: dict[str, Any]
+    status: int  # 0: no answer
+    answer: Any  # the JSON that was said, or would have been
+    fault: str | None = None
+    happened: bool = True  # it had its effect
 
 
 Call = TypeVar("Call", bound=Entry)

@@ -1,10 +1,11 @@
 """A vendor's server, on a port of this machine."""
 
 import asyncio
+import json
 import threading
 import time
-from collections.abc import Coroutine
-from typing import Any
+from collections.abc import Coroutine, Sequence
+from typing import Any, Protocol
 
 from aiohttp import web
 
@@ -13,8 +14,27 @@ from tests.fakes.vendor.waiting import Bell
 from tests.fakes.vendor.world import World
 
 
+class Postman(Protocol):
+    """Who carries what happens to webhooks."""
+
+    twice: bool  # what was taken is posted once more
+
+    @property
+    def deliveries(self) -> Sequence[Any]:
+        """Every attempt."""
+
+    @property
+    def idle(self) -> bool:
+        """Nothing is under way and nothing could be."""
+
+    async def serve(self) -> None:
+        """For ever."""
+
+
 class Server:
     """Runs in a thread with a loop of its own; serves a world that tests change from other threads."""
+
+    postman: Postman
 
     def __init__(self, world: World, name: str) -> None:
         self.releases = 0
@@ -28,20 +48,6 @@ class Server:
 
     async def answer(self, request: web.BaseRequest) -> web.StreamResponse:
         """What a call is answered."""
-        raise NotImplementedError
-
-    async def work(self) -> None:
-        """What the vendor does by itself, for ever."""
-        raise NotImplementedError
-
-    @property
-    def idle(self) -> bool:
-        """Nothing is under way and nothing could be."""
-        raise NotImplementedError
-
-    @property
-    def progress(self) -> int:
-        """Grows with all that is done."""
         raise NotImplementedError
 
     def start(self) -> None:
@@ -77,7 +83,7 @@ class Server:
         self._runner = web.ServerRunner(web.Server(self.answer), handle_signals=False, shutdown_timeout=0.1)
         await self._runner.setup()
         await self._listen()
-        self._serving = asyncio.create_task(self.work())
+        self._serving = asyncio.create_task(self.postman.serve())
 
     async def _listen(self) -> None:
         self._site = web.TCPSite(self._runner, "127.0.0.1", self.port)
@@ -101,18 +107,35 @@ class Server:
         while True:
             for _ in range(5):  # whoever was woken gets his turn
                 await asyncio.sleep(0)
-            if known != self.progress:
-                known, since = self.progress, time.monotonic()
-            if self.idle or time.monotonic() - since > self.patience:
+            if known != len(self.postman.deliveries):
+                known, since = len(self.postman.deliveries), time.monotonic()
+            if self.postman.idle or time.monotonic() - since > self.patience:
                 return
             await asyncio.sleep(0.001)
 
-    async def delay(self, fault: Fault, releases: int) -> None:
-        """As late as was ordered; who hangs waits for the next release after his call came in."""
+    async def spoil(self, request: web.BaseRequest, fault: Fault, releases: int) -> web.Response | None:
+        """Returns as late as was ordered, with what is said in place of the answer, if anything is.
+
+        Who hangs waits for the next release after his call came in.
+        """
         if fault.hangs:
             await self.bell.until(lambda: self.releases > releases)
         if fault.seconds:
             await self.bell.until(lambda: False, self._clock.now() + fault.seconds)
+        if fault.cuts and request.transport is not None:
+            request.transport.abort()  # nobody gets what is returned
+        if fault.body is None:
+            return None
+        kind = "text/html" if fault.body.startswith("<") else "application/json"
+        return web.Response(status=fault.status, text=fault.body, content_type=kind)
+
+
+def read_json(body: str | None) -> Any:
+    """What an answer says, for the ledger; one that is no JSON as it is."""
+    try:
+        return json.loads(body or "null")
+    except (ValueError, RecursionError):
+        return body
 
 
 async def _ended(tasks: "set[asyncio.Task[Any]]") -> None:
