@@ -22,7 +22,7 @@ from sqlalchemy import (
     text,
 )
 
-from core.crypto import DataKey, Vault
+from core.crypto import DataKey, Unreadable, Vault
 from core.database import Session, metadata, run
 
 LARGEST = 10 * 1024 * 1024  # bytes; Telegram hands a bot files of up to 20 MB
@@ -108,14 +108,18 @@ SELECT k.id, k.wrapped FROM conversations c JOIN data_keys k ON k.id = c.data_ke
 
 _KEEP = """
 UPDATE attachments SET status = 'kept', content = %(content)s, size = %(size)s, reference = NULL, error = NULL
-WHERE id = %(id)s AND status = 'wanted'
+WHERE id = %(id)s AND status = 'wanted' AND attempts = %(attempts)s
 """
 
 _FAIL = """
-UPDATE attachments SET status = 'failed', error = %(error)s, reference = NULL WHERE id = %(id)s AND status = 'wanted'
+UPDATE attachments SET status = 'failed', error = %(error)s, reference = NULL
+WHERE id = %(id)s AND status = 'wanted' AND attempts = %(attempts)s
 """
 
-_LATER = "UPDATE attachments SET error = %(error)s, due_at = clock_timestamp() + %(pause)s WHERE id = %(id)s"
+_LATER = """
+UPDATE attachments SET error = %(error)s, due_at = clock_timestamp() + %(pause)s
+WHERE id = %(id)s AND status = 'wanted' AND attempts = %(attempts)s
+"""
 
 _OF = """
 SELECT id, inbox_id, kind, media_type, size, status FROM attachments WHERE inbox_id = ANY (%(inbox_ids)s) ORDER BY id
@@ -144,26 +148,32 @@ def want(
 
 
 def claim(session: Session, vault: Vault, channels: Collection[str]) -> Wanted | None:
-    """Take the next file to fetch from one of these channels. Commit, fetch it, then `keep`, `fail` or `try_later`."""
-    row = run(session, _CLAIM, lease=LEASE, channels=list(channels)).fetchone()
-    if row is None:
-        return None
-    home = run(session, _KEY, conversation_id=row.conversation_id).fetchone()
-    assert home is not None
-    key = vault.unwrap(home.id, home.wrapped)
-    reference = key.open_text("attachments.reference", row.conversation_id, row.reference)
-    return Wanted(row.id, row.conversation_id, row.channel, row.account, reference, row.attempts, key)
+    """Take the next file to fetch from one of these channels. Commit, fetch it, then `keep`, `fail` or `try_later`.
+
+    These have no effect when another fetcher has taken it meanwhile.
+    """
+    while (row := run(session, _CLAIM, lease=LEASE, channels=list(channels)).fetchone()) is not None:
+        home = run(session, _KEY, conversation_id=row.conversation_id).fetchone()
+        assert home is not None
+        try:
+            key = vault.unwrap(home.id, home.wrapped)
+            reference = key.open_text("attachments.reference", row.conversation_id, row.reference)
+        except Unreadable:  # alone: others must not wait for it
+            run(session, _FAIL, id=row.id, attempts=row.attempts, error="unreadable")
+        else:
+            return Wanted(row.id, row.conversation_id, row.channel, row.account, reference, row.attempts, key)
+    return None
 
 
 def keep(session: Session, wanted: Wanted, content: bytes) -> None:
     """It is here: sealed, for staff to look at."""
     sealed = wanted.key.seal("attachments.content", wanted.conversation_id, content)
-    run(session, _KEEP, id=wanted.id, content=sealed, size=len(content))
+    run(session, _KEEP, id=wanted.id, attempts=wanted.attempts, content=sealed, size=len(content))
 
 
 def fail(session: Session, wanted: Wanted, error: str) -> None:
     """It cannot be had; `error` is a code."""
-    run(session, _FAIL, id=wanted.id, error=error)
+    run(session, _FAIL, id=wanted.id, attempts=wanted.attempts, error=error)
 
 
 def try_later(session: Session, wanted: Wanted, error: str, pause: timedelta) -> None:
@@ -171,7 +181,7 @@ def try_later(session: Session, wanted: Wanted, error: str, pause: timedelta) ->
     if wanted.attempts >= MOST_ATTEMPTS:
         fail(session, wanted, error)
     else:
-        run(session, _LATER, id=wanted.id, error=error, pause=pause)
+        run(session, _LATER, id=wanted.id, attempts=wanted.attempts, error=error, pause=pause)
 
 
 def of_messages(session: Session, inbox_ids: Collection[int]) -> list[Attachment]:

@@ -1,5 +1,6 @@
 """How much goes out at most, however it comes to be owed: codes, money, conversations that we begin. Then staff are told."""
 
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -7,12 +8,14 @@ from typing import Any
 import pytest
 
 from channels.twilio import SMS, WHATSAPP, caps, library
+from channels.twilio.send import open_sms
+from channels.twilio.whatsapp import open_whatsapp
 from core.database import transaction
 from core.messaging import inbox, outbox
 from core.messaging.inbox import Home
 from core.messaging.outbox import ANSWER, CODE, REMINDER
 from tests import reminders
-from tests.channels.twilio.conftest import OURS, Chat, Desk, Post
+from tests.channels.twilio.conftest import OURS, Chat, Desk, Post, settings_for
 from tests.demo_clinic import VAULT
 from tests.factories import owe, said
 from tests.fakes.twilio import faults
@@ -23,12 +26,8 @@ PRICE = Decimal("0.01")
 
 def grant(desk: Desk, **changes: Any) -> None:
     """The clinic's settings, but for these."""
-    for speaker in desk.speakers.values():
-        speaker._settings = _with(speaker._settings, **changes)  # type: ignore[attr-defined]  # of Twilio's speakers
-
-
-def _with(settings: Any, **changes: Any) -> Any:
-    return type(settings)(**{**vars(settings), **changes})
+    settings = replace(settings_for(desk.twilio), **changes)
+    desk.speakers = {SMS: open_sms(settings), WHATSAPP: open_whatsapp(settings)}
 
 
 def writes(desk: Desk, number: str) -> Home:
