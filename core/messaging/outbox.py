@@ -212,14 +212,13 @@ ORDER BY p.id DESC LIMIT 1
 """
 
 # A newer prompt `p` may have come between a question and its answer: for a while a digit that fits both could mean either, as long as
-# nothing was heard since the older one was asked.
+# nothing was heard since the older one was decided upon.
 CROSSED = timedelta(seconds=60)
 CROSSED_PROMPT = f"""
 SELECT q.choices FROM prompts q JOIN outbox o ON o.id = q.outbox_id
 WHERE p.sent_at > m.received_at - interval '{CROSSED.seconds} s' AND q.conversation_id = m.conversation_id
   AND o.address_id = m.address_id AND q.id < p.id AND q.sent_at <= p.sent_at AND q.expires_at > {clock.NOW}
-  AND q.sent_at > coalesce((SELECT received_at FROM inbox WHERE conversation_id = m.conversation_id AND seq IS NOT NULL
-                              AND address_id IS NOT NULL ORDER BY seq DESC LIMIT 1), '-infinity')
+  AND NOT EXISTS (SELECT FROM inbox i WHERE i.conversation_id = m.conversation_id AND i.seq > o.seq AND i.address_id IS NOT NULL)
 ORDER BY q.id DESC LIMIT 1
 """
 

@@ -131,6 +131,7 @@ def test_what_did_not_go_costs_nothing_and_what_may_have_gone_does(desk: Desk, a
     desk.sql("UPDATE outbox SET due_at = now() WHERE status = 'due'")
     desk.deliver_one()
     assert newest(desk) == ("due", "no_answer")
+    desk.twilio.wait_until(lambda: amy.ours)
     assert used(desk, caps.MONEY) == PRICE * amy.ours[-1].segments
 
 
