@@ -1,7 +1,7 @@
 """What patients write and what it means, read from `en.txt`; `python -m tests.understanding.lines` counts what is not understood yet.
 
-`--mark` writes into the file what is heard today wherever that is not what is meant; the meanings themselves are only
-ever written by hand.
+`--mark` writes into the file what is heard today wherever that is not what is meant, and says what has changed; the
+meanings themselves are only ever written by hand.
 """
 
 import argparse
@@ -251,10 +251,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--mark", action="store_true", help="write into the file what is heard today")
     asked = parser.parse_args(arguments)
     lines = read(FILE.read_text("utf-8"))
+    news = list(map("{}\n".format, changes(lines)))
     if asked.mark:
         FILE.write_text(marked(FILE.read_text("utf-8")), "utf-8")
-    sys.stdout.write("\n".join(table(lines)) + "\n")
+    sys.stdout.write("".join(news) + "\n".join(table(lines)) + "\n")
     return 0
+
+
+def changes(lines: Iterable[Line]) -> Iterator[str]:
+    """What is heard otherwise than the file says: what was understood and is no longer, and what is by now."""
+    for line in lines:
+        for wish, missed in zip(line.wishes, misses(line), strict=True):
+            for name in sorted(missed.keys() - wish.not_yet.keys()):
+                yield f"no longer understood: {line.id}: {name} is {missed[name]}, not {wish.means.get(name, NOTHING)}"
+            for name in sorted(wish.not_yet.keys() - missed.keys()):
+                yield f"understood now: {line.id}: {name}"
 
 
 def marked(text: str) -> str:
