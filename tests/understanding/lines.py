@@ -143,8 +143,20 @@ def _pair(written: str) -> tuple[str, str]:
 
 # What patients want and Frontdesk has no intent for yet.
 _TO_COME = (
-    *("late", "waiting_list", "prescription", "records", "bill", "receipt"),
-    *("feedback", "export", "forget", "opt_out", "abuse"),
+    *("late", "waiting_list", "prescription", "records", "bill", "receipt", "feedback", "export", "forget", "opt_out"),
+    *(
+        "abuse",
+        "change_language",
+        "phone",
+        "services",
+        "rating",
+        "praise",
+        "confirm",
+        "keep",
+        "maybe",
+        "any",
+        "explain",
+    ),
 )
 _NAMES: dict[str, dict[int | str, str]] = {
     "intents": {intent: intent for intent in (*get_args(Intent), *_TO_COME)},
