@@ -1,11 +1,13 @@
 """Days and stretches of them: what the rules of the calendar make of the tokens."""
 
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from typing import Any
 
 from bot.understanding.grammar import Impossible, Rule, Said, Scene, rule
+from bot.understanding.lengths import add_months
 from bot.understanding.meaning import DayRange
+from bot.understanding.moments import MOMENT_RULES, length_in
 
 DAY = timedelta(days=1)
 WEEK = timedelta(days=7)
@@ -43,7 +45,7 @@ def week_of(day: date) -> DayRange:
 
 def month_of(day: date, months: int = 0) -> DayRange:
     """The month of `day`, or one `months` later."""
-    return DayRange(_add_months(day.replace(day=1), months), _add_months(day.replace(day=1), months + 1))
+    return DayRange(add_months(day.replace(day=1), months), add_months(day.replace(day=1), months + 1))
 
 
 def calendar_day(year: int, month: int, day: int) -> date | None:
@@ -68,12 +70,6 @@ def nearest(month: int, day: int, today: date) -> date | None:
     return None
 
 
-def _add_months(day: date, months: int) -> date:
-    years, month = divmod(day.month - 1 + months, 12)
-    year = min(max(day.year + years, 1), 9998)
-    return next(found for last in range(day.day, 0, -1) if (found := calendar_day(year, month + 1, last)))
-
-
 def _next_weekday(weekday: int, after: date) -> date:
     """The first such day after `after`."""
     return after + ((weekday - after.weekday() - 1) % 7 + 1) * DAY
@@ -82,18 +78,47 @@ def _next_weekday(weekday: int, after: date) -> date:
 def _numeric(said: Said, scene: Scene) -> Days | Impossible | None:
     numbers, dotted = said.one("date")
     if numbers[0] > 31:
-        readings = [calendar_day(*_padded(numbers))]
-    else:
-        first, second, *year = numbers
-        orders = [(second, first)] if dotted else [(first, second), (second, first)]
-        plausible = [order for order in dict.fromkeys(orders) if order[0] <= 12 and order[1] <= 31]
-        if not plausible and not year:
-            return None
-        readings = [_day(month, day, year[0] if year else None, scene) for month, day in plausible]
+        return _any_of([calendar_day(*_padded(numbers))], said, scene, dated=True)
+    first, second, *year = numbers
+    return _in_either_order(first, second, year[0] if year else None, said, scene, is_dotted=dotted)
+
+
+def _in_either_order(
+    first: int, second: int, year: int | None, said: Said, scene: Scene, *, is_dotted: bool = False
+) -> Days | Impossible | None:
+    """Day and month as the country writes them first, and the other way round where that is a day, too."""
+    orders = [(first, second), (second, first)]
+    orders = orders[1:] if is_dotted else orders if scene.month_first else orders[::-1]
+    plausible = [order for order in dict.fromkeys(orders) if order[0] <= 12 and order[1] <= 31]
+    if not plausible and year is None:
+        return None
+    return _any_of([_day(month, day, year, scene) for month, day in plausible], said, scene, dated=year is not None)
+
+
+def _any_of(readings: list[date | None], said: Said, scene: Scene, *, dated: bool) -> Days | Impossible:
     days = [day for day in readings if day]
-    if not days:
-        return Impossible()
-    return _checked(days, said, scene, dated=len(numbers) == 3)
+    return _checked(days, said, scene, dated=dated) if days else Impossible()
+
+
+def _dashed(said: Said, scene: Scene) -> Days | Impossible | None:
+    """ "15-2": no hours of a day go from fifteen to two; "9-11" are hours."""
+    first, dash, last = said.tokens
+    is_date = dash.end - dash.start == 1 and 12 < first.value <= 31 and last.value <= 12
+    is_date = is_date and (first.value, last.value) != (24, 7)
+    return _in_either_order(first.value, last.value, None, said, scene) if is_date else None
+
+
+def _spaced(said: Said, scene: Scene) -> Days | Impossible | None:
+    """ "31 10 1974"."""
+    first, second = said.all("number")
+    return (
+        _in_either_order(first, second, said.one("year"), said, scene) if 0 < first < 32 and 0 < second < 32 else None
+    )
+
+
+def _year_month(said: Said, _: Scene) -> Days:
+    year, month = said.one("year_month")
+    return Days((month_of(date(year, month, 1)),))
 
 
 def _padded(numbers: tuple[int, ...]) -> tuple[int, int, int]:
@@ -141,6 +166,12 @@ def _in_month(said: Said, scene: Scene) -> Days | Impossible | None:
         return None
     found = _day(month, number, year, scene)
     return _checked([found], said, scene, dated=year is not None) if found else Impossible()
+
+
+def _in_month_on(said: Said, scene: Scene) -> Days | Impossible | None:
+    """ "24 August 2018, Friday"; where the two disagree, they are two days: "born 3 May 1974, on Thursday please"."""
+    found = _in_month(said, scene)
+    return None if isinstance(found, Days) and found.others else found
 
 
 def _month(said: Said, scene: Scene) -> Days:
@@ -201,21 +232,15 @@ def _weekday_of_week(said: Said, scene: Scene) -> Days | None:
     """ "Friday next week", "next week Tuesday or Thursday"."""
     if said.one("unit") != "week":
         return None
-    monday = (
-        scene.today
-        - scene.today.weekday() * DAY
-        + (WEEK if said.has("next") else -WEEK if said.has("last") else 0 * DAY)
-    )
+    monday = scene.today - scene.today.weekday() * DAY + _step(said) * WEEK
     ranges = tuple(one(monday + weekday * DAY) for weekday in said.all(*_WEEKDAY))
     return Days(ranges)
 
 
 def _weekday_hence(said: Said, scene: Scene) -> Days | None:
-    """ "a week from Friday", "two Fridays from now"."""
-    count = said.one("number", "numeral", default=1)
-    coming = _next_weekday(said.one(*_WEEKDAY, "weekdays"), scene.today)
-    unit = {"week": 7, "day": 1, "fortnight": 14}.get(said.one("unit", default=""))
-    return single(coming + min(count, 400) * unit * DAY) if unit else None
+    """ "a week from Friday", "Friday in two weeks"."""
+    coming, length = _next_weekday(said.one(*_WEEKDAY), scene.today), length_in(said)
+    return single(length.later(coming)) if not length.has_hours else None
 
 
 def _weekdays_hence(said: Said, scene: Scene) -> Days:
@@ -223,9 +248,13 @@ def _weekdays_hence(said: Said, scene: Scene) -> Days:
     return single(_next_weekday(weekday, scene.today) + (min(said.one("number", "numeral"), 60) - 1) * WEEK)
 
 
+def _step(said: Said) -> int:
+    return 1 if said.has("next") or said.has("coming") else -1 if said.has("last") else 0
+
+
 def _unit(said: Said, scene: Scene) -> Days | None:
     """ "next week", "this month", "last week"."""
-    step = 1 if said.has("next") else -1 if said.has("last") else 0
+    step = _step(said)
     if said.has("after"):
         step = 2
     today = scene.today
@@ -243,43 +272,67 @@ def _unit(said: Said, scene: Scene) -> Days | None:
 
 def _next_units(said: Said, scene: Scene) -> Days | None:
     """ "the next three days"."""
-    end = _later(scene.today + DAY, said.one("number", "numeral"), said.one("unit"))
-    return Days((DayRange(scene.today + DAY, end),)) if end else None
+    length, tomorrow = length_in(said), scene.today + DAY
+    return Days((DayRange(tomorrow, length.later(tomorrow)),)) if not length.has_hours else None
 
 
-def _later(day: date, count: int, unit: str) -> date | None:
-    count = min(count, 400)
-    match unit:
-        case "day" | "week" | "fortnight":
-            return day + count * {"day": 1, "week": 7, "fortnight": 14}[unit] * DAY
-        case "month" | "year":
-            return _add_months(day, min(count, 48) * {"month": 1, "year": 12}[unit])
-    return None
+def _within_units(said: Said, scene: Scene) -> Days | None:
+    """ "within two weeks": from today on."""
+    length = length_in(said)
+    return Days((DayRange(scene.today, length.later(scene.today) + DAY),)) if not length.has_hours else None
+
+
+def _last_units(said: Said, scene: Scene) -> Days | None:
+    """ "the last three days"."""
+    length = length_in(said)
+    return Days((DayRange(length.later(scene.today, -1), scene.today),)) if not length.has_hours else None
 
 
 def _in_units(said: Said, scene: Scene) -> Days | None:
     """ "in three days" is a day; "in two weeks" is the week about it."""
-    unit = said.one("unit")
-    count = said.one("number", "numeral", default=1)
-    origin = said.one("day", default=0)
-    day = _later(scene.today + origin * DAY, count, unit)
-    if day is None or unit == "day" or said.has("day"):
-        return single(day) if day else None
-    return Days((week_of(day),), usual=one(day))
+    length, origin = length_in(said), said.one("day", default=0)
+    if length.has_hours:
+        return None
+    day = length.later(scene.today + origin * DAY)
+    return single(day) if length.to_the_day or said.has("day") else Days((week_of(day),), usual=one(day))
+
+
+def _units_from(said: Said, _: Scene) -> Days | None:
+    """ "two weeks after the 3rd", "two days before Christmas"."""
+    length, days = length_in(said), said.one("days").written
+    if length.has_hours or days.start is None:
+        return None
+    return single(length.later(days.start, -1 if said.has("before") else 1))
+
+
+def _after_units(said: Said, scene: Scene) -> Days | None:
+    """ "after five days": from then on."""
+    length = length_in(said)
+    return Days((DayRange(length.later(scene.today), None),)) if not length.has_hours else None
+
+
+def _workdays(said: Said, scene: Scene) -> Days | None:
+    """ "in four business days", "the next four business days"."""
+    weekdays, count = said.one("weekdays"), min(said.one("number", "numeral"), 100)
+    if len(weekdays) < 2:
+        return None
+    coming = [day for ahead in range(1, 8 * count) if (day := scene.today + ahead * DAY).weekday() in weekdays][:count]
+    return (
+        single(coming[-1])
+        if said.has("in") and not said.has("next")
+        else Days((DayRange(coming[0], coming[-1] + DAY),))
+    )
 
 
 def _ago(said: Said, scene: Scene) -> Days | None:
-    days = {"day": 1, "week": 7, "fortnight": 14, "month": 30, "year": 365}.get(said.one("unit"))
-    return single(scene.today - min(said.one("number", "numeral", default=1), 100) * days * DAY) if days else None
+    length = length_in(said)
+    return single(length.later(scene.today, -1)) if not length.has_hours else None
 
 
-def _instant(said: Said, scene: Scene) -> datetime | None:
-    """ "in two hours"."""
-    minutes = {"hour": 60, "minute": 1}.get(said.one("unit"))
-    if minutes is None:
-        return None
-    count = said.one("fraction", default=0) / 60 if said.has("fraction") else said.one("number", "numeral", default=1)
-    return scene.now + timedelta(minutes=min(count * minutes, 10_000))
+def _since(said: Said, _: Scene) -> Days | bool:
+    """Since when something is so tells a story, and wishes nothing."""
+    days = said.one("days")
+    return Days((DayRange(days.written.start, None),)) if days else True
 
 
 def _relative(said: Said, scene: Scene) -> Days:
@@ -291,16 +344,16 @@ def _relative_named(said: Said, scene: Scene) -> Days | None:
     return _checked([scene.today + said.one("day") * DAY], said, scene, dated=True)
 
 
-def _holiday(said: Said, scene: Scene) -> Days:
-    month, day = said.one("holiday")
-    found = calendar_day(scene.today.year, month, day)
-    assert found is not None
-    return single(_coming(found, scene))
+def _holiday(said: Said, scene: Scene) -> Days | None:
+    """ "Christmas", "Easter Monday 2027"."""
+    year = said.one("year")
+    days = [said.one("holiday").on(each) for each in ((year,) if year else (scene.today.year, scene.today.year + 1))]
+    return single(next((day for day in days if day >= scene.today), days[0]), named=True)
 
 
 def _weekend(said: Said, scene: Scene) -> Days:
     saturday = scene.today - scene.today.weekday() * DAY + 5 * DAY
-    saturday += WEEK if said.has("next") else -WEEK if said.has("last") else 0 * DAY
+    saturday += (2 if said.has("after") else _step(said) if not said.has("coming") else 0) * WEEK
     return Days((DayRange(saturday, saturday + 2 * DAY),))
 
 
@@ -324,6 +377,10 @@ def _partial_range(said: Said, scene: Scene) -> Days | Impossible | None:
     if ends[0] is None or ends[1] is None:
         return Impossible()
     start, end = (_coming(day, scene) if not said.has("year") else day for day in (ends[0], ends[1]))
+    if last < first and said.tokens[-1].kind in _MONTH:  # "from the 29th to the 16th of April"
+        start = add_months(start, -1)
+    elif last < first:  # "from April 27 to the 3rd"
+        end = add_months(end, 1)
     return Days((DayRange(start, end + DAY),)) if start <= end else None
 
 
@@ -331,6 +388,16 @@ def _list_in_month(said: Said, scene: Scene) -> Days | Impossible | None:
     """ "18 and 19 June"."""
     found = [_day(said.one(*_MONTH), number, said.one("year"), scene) for number in said.all(*_DOM)]
     return Days(tuple(one(_coming(day, scene)) for day in found if day)) if all(found) else Impossible()
+
+
+def _range_of_month(said: Said, scene: Scene) -> Days | None:
+    """ "between the 4th and the 22nd of next month"."""
+    first, last = said.all(*_DOM)
+    month = month_of(scene.today, _step(said)).start
+    if said.one("unit") != "month" or month is None:
+        return None
+    start, end = (calendar_day(month.year, month.month, day) for day in (first, last))
+    return Days((DayRange(start, end + DAY),)) if start and end and start <= end else None
 
 
 def _ordinal_range(said: Said, scene: Scene) -> Days | None:
@@ -347,7 +414,7 @@ def _ordinal_range(said: Said, scene: Scene) -> Days | None:
 
 
 def _month_after(day: date) -> tuple[int, int]:
-    start = _add_months(day.replace(day=1), 1)
+    start = add_months(day.replace(day=1), 1)
     return start.year, start.month
 
 
@@ -391,26 +458,79 @@ def _each(said: Said, bound: Any) -> Days:
     )
 
 
+def _from_now_until(said: Said, scene: Scene) -> Days | None:
+    end = said.one("days").written.end
+    return Days((DayRange(scene.today, end),)) if end and end > scene.today else None
+
+
+def _lasting(said: Said, _: Scene) -> Days | None:
+    """ "from 18 December for ten days"."""
+    start, length = said.one("days").written.start, said.one("length")
+    return Days((DayRange(start, length.later(start)),)) if start and not length.has_hours else None
+
+
 def _week_of(said: Said, _: Scene) -> Days | None:
     start = said.one("days").written.start
     return Days((week_of(start),)) if start else None
 
 
-def _edge(said: Said, _: Scene) -> Days | None:
-    """ "the end of next week", "early March"."""
+def _nth_week(said: Said, _: Scene) -> Days | None:
+    """ "the third week of May": of the weeks that have most of their days in it."""
+    days = said.one("days").written
+    if days.start is None or days.end is None or days.end - days.start < 28 * DAY:
+        return None
+    middle = _next_weekday(3, days.start - DAY) + (said.one("ordinal", "rank") - 1) * WEEK
+    return Days((week_of(middle),)) if middle < days.end else None
+
+
+def _numbered_week(said: Said, scene: Scene) -> Days | None:
+    """ "week 31", as calendars count."""
+    number = said.one("number")
+    if said.one("unit") != "week" or not 1 <= number <= 52:
+        return None
+    weeks = [week_of(date.fromisocalendar(year, number, 1)) for year in (scene.today.year, scene.today.year + 1)]
+    return Days((next(week for week in weeks if week.end and week.end > scene.today),))
+
+
+def _of_year(said: Said, _: Scene) -> Days | None:
+    """ "9 January this year"."""
+    first, second = said.all("days")
+    day, year = first.written.start, second.written
+    if not first.named or day is None or None in (year.start, year.end) or year.end - year.start < 365 * DAY:
+        return None
+    found = calendar_day(year.start.year, day.month, day.day)
+    return single(found, named=True) if found else None
+
+
+def _edge(said: Said, scene: Scene) -> Days | None:
+    """ "the end of next week", "early March", "the rest of the week"."""
     days = said.one("days").written
     if days.start is None or days.end is None or (days.end - days.start) < 7 * DAY:
         return None
     length = (days.end - days.start).days
-    third = 3 if length == 7 else 10
     match said.one("edge"):
+        case "rest":
+            return Days((DayRange(max(days.start, scene.today), days.end),)) if days.end > scene.today else None
         case "start":
-            return Days((DayRange(days.start, days.start + third * DAY),))
+            return Days((DayRange(days.start, days.start + (3 if length == 7 else 10) * DAY),))
         case "mid":
-            return Days(
-                (DayRange(days.start + (1 if length == 7 else 9) * DAY, days.start + (5 if length == 7 else 20) * DAY),)
-            )
-    return Days((DayRange(days.end - third * DAY, days.end),))
+            before, after = (1, 5) if length == 7 else (10, 20)
+            return Days((DayRange(days.start + before * DAY, days.start + after * DAY),))
+    return Days((DayRange(days.start + (4 if length == 7 else length - length // 3) * DAY, days.end),))
+
+
+def _until_edge(said: Said, _: Scene) -> Days | None:
+    """ "by the end of next week"."""
+    return _until(said, _) if said.one("edge") == "end" else None
+
+
+def _later_in(said: Said, scene: Scene) -> Days | None:
+    """ "later this week": in what is left of its second half."""
+    days = said.one("days").written
+    if days.start is None or days.end is None or days.end - days.start < 7 * DAY:
+        return None
+    start = max(days.start + (days.end - days.start) // 2, scene.today + DAY)
+    return Days((DayRange(start, days.end),)) if start < days.end else None
 
 
 def _recurring(said: Said, _: Scene) -> tuple[int, ...]:
@@ -419,24 +539,31 @@ def _recurring(said: Said, _: Scene) -> tuple[int, ...]:
 
 def _excluded(said: Said, _: Scene) -> tuple[Any, ...]:
     """What shall not be: weekdays by their name, other days as they are, hours."""
-    return tuple(said.all("days", "hours", "recurring"))
+    return tuple(said.all("days", "hours", "recurring", "clock"))
 
 
 _D = "(number|numeral|ordinal|rank)"
 _M = "(month|shy_month)"
 _W = "(weekday|shy_weekday)"
 _C = "(number|numeral)"
-_TURN = "(this|next|last)"
-_MONTH_CUE = "in|of|next|from|by|before|to|until|edge"  # after one of these, "may" is a month
+_SPAN = f"on_the? ({_D} (to|until)|(?<=between){_D} and|(?<=between.){_D} and) on_the? {_D}"
+_TURN = "(this|next|coming|last)"
+_L = "(length|unit)"
+_MONTH_CUE = "in|of|next|coming|from|by|before|to|until|edge"  # after one of these, "may" is a month
 
 DAY_RULES: tuple[Rule, ...] = (
     rule(f"{_W}? date {_W}?", "days", _numeric),
-    rule(f"(from|between)? {_D} (to|and|until) {_D} of? {_M} year?", "days", _partial_range),
-    rule(f"(from|between)? {_M} {_D} (to|and|until) {_D}(?!{_M}|meridiem) year?", "days", _partial_range),
-    rule(f"{_D} (and|or) {_D} of? {_M} year?", "days", _list_in_month),
+    rule("number to number(?!unit|length|meridiem|counted|part|of)", "days", _dashed),
+    rule("number number year", "days", _spaced),
+    rule("year_month", "days", _year_month),
+    rule(f"(from|between)? {_SPAN} of? {_M} year?", "days", _partial_range),
+    rule(f"(from|between)? {_M} {_SPAN}(?!{_M}|meridiem) year?", "days", _partial_range),
+    rule(f"{_D} (and|or) on_the? {_D} of? {_M} year?", "days", _list_in_month),
     rule("(from|between)? ordinal (to|and|until) ordinal", "days", _ordinal_range),
+    rule(f"(from|between)? {_SPAN} (of|in)? ({_TURN} unit|of unit)", "days", _range_of_month),
     rule(f"on_the? {_W}? on_the? {_D} of? {_M} year?", "days", _in_month),
-    rule(f"on_the? {_W}? {_M} {_D} of? year? {_W}?", "days", _in_month),
+    rule(f"on_the? {_W}? {_M} {_D} of? year?", "days", _in_month),
+    rule(f"on_the? ({_D} of? {_M} year|{_M} {_D} of? year?) {_W}", "days", _in_month_on),
     rule(f"{_W}? day_month year?|number to month to year", "days", _in_month),
     rule(
         f"(in|this|next)? month of? year?|{_M} of? year|^shy_month$|(?<={_MONTH_CUE})shy_month",
@@ -444,57 +571,81 @@ DAY_RULES: tuple[Rule, ...] = (
         _month,
     ),
     rule("(in|next) shy_month", "days", _month),
-    rule(f"on_the? {_W}? (next|on_the)? ordinal (of? {_TURN} unit|of unit)?", "days", _of_month),
-    rule(f"{_W} (number|rank)(?!meridiem|to|unit|oclock|clock|number|numeral)", "days", _of_month),
     rule(
-        "(on_the|by|until|from|after|before) (rank|number)(?!unit|unknown|meridiem|clock|to|and)",
+        f"on_the? {_W}? (next|on_the)? ordinal (of? {_TURN} unit|of unit)?(?!week_of|unit|{_W} of)", "days", _of_month
+    ),
+    rule(f"{_W} (number|rank)(?!meridiem|to|unit|length|oclock|number|numeral)", "days", _of_month),
+    rule(
+        "(on_the|by|until|from|after|before) (rank|number)(?!unit|length|unknown|meridiem|to|and|or|number|counted|weekdays)",
         "days",
         lambda s, c: _of_month(s, c) if s.has("on_the") else None,
     ),
     rule(f"(on_the|next)? {_D} of {_TURN}? unit", "days", _of_month),
     rule(
-        "weekday|shy_weekday(?=part|clock|number|at|or|and|to|after|before)|(?<=at|this|next|every|or|and|to|not|by|from)shy_weekday|^shy_weekday$|(?<=on_the)shy_weekday",
+        "weekday|shy_weekday(?=part|clock|number|at|or|and|to|after|before)|(?<=at|this|next|coming|every|or|and|to|not|by|from)shy_weekday|^shy_weekday$|(?<=on_the)shy_weekday",
         "days",
         _weekday,
     ),
-    rule(f"this {_W}", "days", _this_weekday),
+    rule(f"(this|coming) {_W}", "days", _this_weekday),
     rule(f"next {_W}", "days", _next_named),
     rule(f"last {_W}", "days", _last_weekday),
     rule(f"{_W} after next(?!{_W}|unit)", "days", _after_next),
     rule(f"{_W} (of|in)? {_TURN} unit", "days", _weekday_of_week),
     rule(f"(of|in)? {_TURN} unit {_W} ((or|and) {_W})*", "days", _weekday_of_week),
-    rule(f"{_C}? unit from {_W}|{_W} in {_C}? unit", "days", _weekday_hence),
+    rule(f"{_L} from {_W}|{_W} in {_L}", "days", _weekday_hence),
     rule(f"{_C} weekdays hence", "days", _weekdays_hence),
-    rule(f"(this|next|last) unit|unit after next(?!{_W}|unit)|(?<=edge)unit", "days", _unit),
-    rule(f"next {_C} unit|{_C} next unit|in next {_C} unit", "days", _next_units),
-    rule(f"in {_C}? unit|{_C}? unit (hence|from day)", "days", _in_units),
-    rule(f"{_C}? unit ago", "days", _ago),
-    rule(f"in ({_C}|fraction)? unit|({_C}|fraction)? unit hence", "instant", _instant),
+    rule(f"{_TURN} unit|unit after next(?!{_W}|unit)|(?<=edge)unit", "days", _unit),
+    rule(f"(in|within)? (next|coming) length|(in|within)? {_C} (next|coming) unit", "days", _next_units),
+    rule(f"within {_L}", "days", _within_units),
+    rule("last length", "days", _last_units),
+    rule(f"in {_L}|{_L} (hence|later(?!this|day|of)|from day)", "days", _in_units),
+    rule(f"in? next? {_C} weekdays", "days", lambda s, c: _workdays(s, c) if s.has("in") or s.has("next") else None),
+    rule(f"{_L} ago", "days", _ago),
+    rule("unit number(?!unit|length|meridiem|clock|to|oclock|number|counted)", "days", _numbered_week),
     rule(f"{_TURN}? weekend", "days", _weekend),
-    rule("holiday", "days", _holiday),
+    rule("weekend after next", "days", _weekend),
+    rule("holiday year?", "days", _holiday),
     rule("day", "days", _relative),
     rule(f"day {_W}|{_W} day", "days", _relative_named),
     rule(f"(ordinal|rank) {_W} of ({_M} year?|{_TURN} unit)", "days", _nth_weekday),
+    *MOMENT_RULES,
     rule(f"every? weekdays ((and|or) weekdays)*|every {_W} ((and|or) {_W})*", "recurring", _recurring),
-    rule("every (unit|part|hours|days)?|every number unit", "recurring", lambda _said, _scene: ()),
+    rule("every (unit|part|length|weekend|fraction)|every(?=week_of)|regularly", "recurring", lambda _said, _scene: ()),
 )
 
 PIECE_RULES: tuple[Rule, ...] = (
     rule("week_of days", "days", _week_of),
-    rule("edge (of|in)? days", "days", _edge),
+    rule(
+        "(ordinal|rank) (week_of|unit of?) days",
+        "days",
+        lambda s, c: _nth_week(s, c) if s.one("unit", default="week") == "week" else None,
+    ),
+    rule("edge (of|in|around)* days", "days", _edge),
+    rule("(before|by|until) edge (of|in)? days", "days", _until_edge),
+    rule("every days", "recurring", lambda _said, _scene: ()),
+    rule("later (of|in)? days", "days", _later_in),
+    rule("days days", "days", _of_year),
+    rule(f"{_L} (after|from|before) days|length of days", "days", _units_from),
+    rule("after length", "days", _after_units),
 )
 
 SPAN_RULES: tuple[Rule, ...] = (
     rule("(from|between) days (to|and|until) days", "days", _between),
     rule("days (to|until) days", "days", _between),
-    rule("since (days|clock|hours)", "told", lambda _said, _scene: True),
+    rule("from? now (to|until) days|hence (to|until) days", "days", _from_now_until),
+    rule("from days length", "days", _lasting),
+    rule("from? days or_later", "days", _from),
+    rule("days or_earlier", "days", _until),
+    rule("since (days|clock|hours)", "told", _since),
     rule("after days", "days", _after),
     rule("from days", "days", _from),
     rule("before days", "days", _before),
     rule("(by|until) days", "days", _until),
 )
 
+_AVOIDED = "(days|hours|clock|recurring)"
+
 EXCLUSION_RULES: tuple[Rule, ...] = (
-    rule("not (at|in|of)? (days|hours|recurring) ((or|and) (days|hours|recurring))*", "excluded", _excluded),
+    rule(f"not (at|in|of)? {_AVOIDED} ((or|and) {_AVOIDED})*", "excluded", _excluded),
     rule("no (recurring|hours)", "excluded", _excluded),
 )

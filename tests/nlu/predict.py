@@ -102,7 +102,9 @@ def predict(row: Row, desk: Desk) -> Row:
 def _hear(row: Row, desk: Desk, **more: Any) -> Row:
     language, _, region = row["lang"].partition("-")
     reference = row.get("reference") or labels.SENT_AT.get(row.get("source", ""))
-    return desk.hear(row["text"], lang=language, region=region, reference=reference, **more)
+    if region:
+        more["region"] = region
+    return desk.hear(row["text"], lang=language, reference=reference, **more)
 
 
 def _days_said(entity: Row) -> list[Row]:

@@ -9,6 +9,7 @@ from functools import cached_property, lru_cache
 from importlib.resources import files
 from typing import Any, Literal
 
+from bot.understanding.holidays import holiday
 from bot.understanding.text import Phrases, plain
 
 WORD = r"[ap]\.m\.|[^\W\d_]+(?:'[^\W\d_]+)*|[^\w\s]"
@@ -20,7 +21,8 @@ class Part:
 
     name: str
     means: tuple[time | None, time | None]
-    usual: tuple[time, time]
+    usual: tuple[time, time]  # a moment where both are the same
+    holds: tuple[time, time] | None = None  # where clock times beside it lie, if that is more
 
 
 @dataclass(frozen=True)
@@ -168,7 +170,8 @@ def _terms(section: dict[str, Any]) -> Iterator[Term]:
 def _part(name: str, entry: dict[str, list[str]]) -> Part:
     start, end = (time.fromisoformat(edge) if edge else None for edge in entry["means"])
     usual_start, usual_end = (time.fromisoformat(edge) for edge in entry["usual"])
-    return Part(name, (start, end), (usual_start, usual_end))
+    holds = tuple(time.fromisoformat(edge) for edge in entry.get("holds", ()))
+    return Part(name, (start, end), (usual_start, usual_end), (holds[0], holds[1]) if holds else None)
 
 
 _VALUES: dict[str, Callable[[str], Any]] = {
@@ -178,7 +181,7 @@ _VALUES: dict[str, Callable[[str], Any]] = {
     "number": int,
     "ordinal": int,
     "day": int,
-    "holiday": lambda day: tuple(int(part) for part in day.split("-")),
+    "holiday": holiday,
     "clock": time.fromisoformat,
     "fraction": int,
     "meridiem": int,
