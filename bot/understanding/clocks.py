@@ -8,7 +8,7 @@ from typing import TypeVar
 from bot.understanding.grammar import Rule, Said, Scene, rule
 from bot.understanding.lexicon import Part
 from bot.understanding.meaning import TimeRange
-from bot.understanding.scan import Clock, clock
+from bot.understanding.scan import Clock, Token, clock
 
 
 @dataclass(frozen=True)
@@ -24,6 +24,8 @@ Time = Clock | Hours
 T = TypeVar("T")
 
 _DAY_END = 24 * 60
+_MIDNIGHT = time(23, 59, 59)
+_LONGEST_DAY = 8  # hours that somebody is free in one go: "10 to 9" is 8:50
 
 
 def possible(said: Time, part: Hours | None, scene: Scene) -> Time:
@@ -210,16 +212,32 @@ def _minutes_past(said: Said, scene: Scene) -> Clock | None:
     return _past(said, scene) if is_minutes else None
 
 
+def _minutes_before(said: Said, scene: Scene) -> Clock | None:
+    """ "Ten before noon"."""
+    return _to(said, scene) if said.one("numeral") % 5 == 0 else None
+
+
 def _minutes_to(said: Said, scene: Scene) -> Clock | None:
     return _to(said, scene) if said.one("number", "numeral") in (5, 10, 15, 20, 25) else None
 
 
 def _many_minutes_to(said: Said, scene: Scene) -> Clock | None:
-    """ "20 to 2": no hours of a day go from twenty to two; "10 to 2" may be either, and is taken for hours."""
+    """ "20 to 2", "five to three": what no working day would be; "10 to 2" may be either, and is taken for hours."""
     minutes, to, at = said.tokens
-    is_hour = isinstance(at.value, Clock) or 0 < at.value <= 12
-    is_word = to.end - to.start > 1
-    return _to(said, scene) if minutes.value in (20, 25) and is_word and is_hour else None
+    if to.end - to.start == 1 or minutes.value not in (5, 10, 20, 25):
+        return None
+    hour = at.value.readings[0].hour if isinstance(at.value, Clock) else at.value
+    is_hour = isinstance(at.value, Clock) or 0 < hour <= 12
+    is_spoken = minutes.kind == at.kind == "numeral"
+    is_too_long = not 0 < (hour - minutes.value) % 12 <= _LONGEST_DAY
+    return _to(said, scene) if is_hour and (is_spoken or is_too_long or minutes.value >= 20) else None
+
+
+def _dashed(said: Said, _: Scene) -> Clock | None:
+    """ "Ten-thirty"; "two-four" are hours."""
+    hour, dash, minute = said.tokens[:3]
+    is_clock = dash.end - dash.start == 1 and hour.value <= 12 < minute.value < 60
+    return clock(hour.value, minute.value, half=said.one("meridiem")) if is_clock else None
 
 
 def _half_hour(said: Said, _: Scene) -> Clock | None:
@@ -240,6 +258,13 @@ def _between(said: Said, _: Scene) -> Hours | None:
     shortest = dict(reversed(pairs))
     ranges = tuple(TimeRange(a, b if b != time(0) else None) for a, b in sorted(shortest.items()))
     return Hours(ranges) if ranges else None
+
+
+def _between_two_numbers(said: Said, scene: Scene) -> Hours | None:
+    """ "Between 9 15 and 10 30"."""
+    numbers = [token for token in said.tokens if token.kind in ("number", "numeral")]
+    ends = [_two_numbers(Said(pair), scene) for pair in (numbers[:2], numbers[2:])]
+    return _between(Said([Token("clock", end, 0, 0) for end in ends if end]), scene) if all(ends) else None
 
 
 def _from(said: Said, _: Scene) -> Hours | None:
@@ -274,7 +299,9 @@ def _half(said: Said, _: Scene) -> Hours:
 def _edge_of_part(said: Said, _: Scene) -> Hours | None:
     """ "Late afternoon", "early evening": one half of it."""
     part: Part = said.one("part")
-    half = {"start": 0, "end": 1}.get(said.one("edge"))
+    if own := dict(part.edges).get(said.one("edge")):
+        return from_part(own)
+    half = {"start": 0, "end": 1, "late": 1}.get(said.one("edge"))
     if half is None:
         return None
     edges = part.means[0] or part.usual[0], part.means[1] or part.usual[1]
@@ -295,8 +322,9 @@ def _edge_of_day(said: Said, _: Scene) -> Hours | None:
         case "start":
             return Hours((TimeRange(None, time(10)),), TimeRange(time(8), time(10)))
         case "end":
-            midnight = time(23, 59, 59)
-            return Hours((TimeRange(time(16), None),), TimeRange(midnight, midnight))
+            return Hours((TimeRange(time(16), None),), TimeRange(_MIDNIGHT, _MIDNIGHT))
+        case "late":
+            return Hours((TimeRange(time(16), None),), TimeRange(time(16), _MIDNIGHT))
     return None
 
 
@@ -323,24 +351,27 @@ _BEFORE_A_CLOCK = "between|from|after|before|by|until|past"
 # First what is surely a time of day, and what only looks like one.
 CLOCK_RULES: tuple[Rule, ...] = (
     rule(f"{_AT} fraction to? (past|after) {_T} oclock? meridiem?", "clock", _past),
-    rule(f"{_AT} fraction (to|before) {_T} oclock? meridiem?", "clock", _to),
+    rule(f"{_AT} fraction (to|before|of) {_T} oclock? meridiem?", "clock", _to),
+    rule(f"{_AT} numeral to numeral meridiem?{_NO_UNIT}", "clock", _dashed),
     rule(f"{_AT} {_N} unit? (past|after) {_T} meridiem?", "clock", _minutes_past),
     rule(f"{_AT} {_N} unit (to|before) {_T} meridiem?", "clock", _to),
+    rule(f"{_AT} numeral before {_T} meridiem?", "clock", _minutes_before),
     rule(f"at {_N} to {_T} meridiem?(?!meridiem)", "clock", _minutes_to),
     rule(f"(?<!from|on_the|between|month|shy_month){_N} to {_T}{_NO_UNIT}", "clock", _many_minutes_to),
     rule(f"{_T} oclock? meridiem", "clock", _half_of_day),
     rule(f"{_N} {_N} meridiem", "clock", _half_of_day),
-    rule(f"{_N} oclock", "clock", _hour),
+    rule(f"{_AT} {_N} oclock", "clock", _hour),
     rule(f"{_AT} {_N} oh {_N}", "clock", _any_two_numbers),
     rule(f"(at|around) {_N} {_N} {_NO_UNIT}", "clock", _two_numbers),
     rule(f"(?<={_BEFORE_A_CLOCK}){_N} {_N} {_NO_UNIT}(?!{_N}|meridiem)", "clock", _two_numbers),
     rule(f"{_AT} {_N} {_N}(?=of? part)", "clock", _two_numbers),
     rule("(?<!month|shy_month)numeral numeral(?!number|numeral|meridiem|year)" + _NO_UNIT, "clock", _spoken),
+    rule(f"(between|from) {_N} {_N} (and|to|until) {_N} {_N}{_NO_UNIT}", "hours", _between_two_numbers),
     rule("^number number pause*$", "clock", _two_numbers),
     rule("(?<=number|ordinal|numeral|rank|month|shy_month)numeral numeral", "year", _spoken_year),
     rule("numeral thousand (and? numeral)?", "year", _thousand),
     rule(f"fraction {_N} {_NO_UNIT}", "clock", _half_hour),
-    rule(f"(at|around)+ {_T} oclock? {_NO_UNIT}(?!to|and)", "clock", _hour_named),
+    rule(f"(at|around)+ {_T} {_NO_UNIT}(?!to|and)", "clock", _hour_named),
     rule("(at|around)+ (long_number|year)(?!unknown)", "clock", _hour),
     rule(f"(?<={_BEFORE_A_CLOCK}|day|weekday)long_number(?!unknown|unit|counted|to|until|and)", "clock", _round_hour),
     rule("^(long_number|year) pause*$", "clock", _round_hour),
@@ -376,8 +407,8 @@ HOURS_RULES: tuple[Rule, ...] = (
     rule(f"(before|by|until) {_AT} {_T}{_NO_UNIT}|{_AT} {_T} or_earlier", "hours", _until),
     rule(f"not (after|past) {_T}{_NO_UNIT}", "hours", _until),
     rule("(after|from) part", "hours", _after_part),
-    rule("(by|until) part", "told", _by_the_end),
-    rule("(before|by|until) part", "hours", _before_part),
+    rule("(by|until) part(?!clock)", "told", _by_the_end),
+    rule("(before|by|until) part(?!clock)", "hours", _before_part),
     rule("edge to? part", "hours", _edge_of_part),
     rule("edge(?=days)", "hours", _edge_of_day),
     rule("part", "hours", _part),
@@ -386,5 +417,6 @@ HOURS_RULES: tuple[Rule, ...] = (
     rule(f"(?<!unknown){_N}(?=days)", "clock", _hour),
     rule(f"(?<=or|and){_N}(?=clock)", "clock", _hour),
     rule(f"{_N} (?=(or|and) clock)", "clock", _hour),
+    rule(f"^{_N} to {_N} pause*$", "hours", _between),
     rule(f"to {_N}$", "clock", _hour),
 )

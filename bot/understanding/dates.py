@@ -20,7 +20,7 @@ from bot.understanding.text import lower
 
 _MOST_READINGS = 4
 _LONGEST_FOR_DATEPARSER = 100
-_BETWEEN = {"at", "around", "on_the", "of", "in", "this", "from"}  # may stand between a day and its time
+_BETWEEN = {"at", "around", "on_the", "of", "in", "this", "from", "same_day"}  # may stand between a day and its time
 
 
 @dataclass(frozen=True)
@@ -304,11 +304,17 @@ def _entities_of(group: list[Token], text: str) -> Iterator[Entity]:
             case "instant":
                 yield Entity("datetime", words, _moment(token.value))
             case "stretch":
-                yield Entity("datetimerange", words, start=_moment(token.value.start), end=_moment(token.value.end))
+                yield _stretch_entity(words, token.value)
 
 
-def _told_entity(told: Days | datetime, words: str) -> Entity:
+def _told_entity(told: Days | Stretch | datetime, words: str) -> Entity:
+    if isinstance(told, Stretch):
+        return _stretch_entity(words, told)
     return _days_entity(words, told.written) if isinstance(told, Days) else Entity("datetime", words, _moment(told))
+
+
+def _stretch_entity(words: str, stretch: Stretch) -> Entity:
+    return Entity("datetimerange", words, start=_moment(stretch.start), end=_moment(stretch.end))
 
 
 def _moment(moment: datetime) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 from bot.understanding.grammar import Impossible, Rule, Said, Scene, rule
 from bot.understanding.lengths import add_months
 from bot.understanding.meaning import DayRange
-from bot.understanding.moments import MOMENT_RULES, length_in
+from bot.understanding.moments import MOMENT_RULES, is_side_by_side, length_in
 
 DAY = timedelta(days=1)
 WEEK = timedelta(days=7)
@@ -101,9 +101,11 @@ def _any_of(readings: list[date | None], said: Said, scene: Scene, *, dated: boo
 
 
 def _dashed(said: Said, scene: Scene) -> Days | Impossible | None:
-    """ "15-2": no hours of a day go from fifteen to two; "9-11" are hours."""
+    """ "15-2", or "2-15" where the month comes first: no hours of a day go so; "9-11" are hours."""
     first, dash, last = said.tokens
-    is_date = dash.end - dash.start == 1 and 12 < first.value <= 31 and last.value <= 12
+    low, high = sorted((first.value, last.value))
+    is_in_order = first.value > last.value or scene.month_first
+    is_date = dash.end - dash.start == 1 and 0 < low <= 12 < high <= 31 and is_in_order
     is_date = is_date and (first.value, last.value) != (24, 7)
     return _in_either_order(first.value, last.value, None, said, scene) if is_date else None
 
@@ -114,6 +116,22 @@ def _spaced(said: Said, scene: Scene) -> Days | Impossible | None:
     return (
         _in_either_order(first, second, said.one("year"), said, scene) if 0 < first < 32 and 0 < second < 32 else None
     )
+
+
+def _quarter(said: Said, scene: Scene) -> Days | None:
+    """ "next quarter"."""
+    if said.one("fraction") != 15:
+        return None
+    start = add_months(scene.today.replace(day=1), -((scene.today.month - 1) % 3) + 3 * _step(said))
+    return Days((DayRange(start, add_months(start, 3)),))
+
+
+def _year(said: Said, _: Scene) -> Days | None:
+    """ "in 2027", "the year 2027"."""
+    year = said.one("year")
+    if said.one("unit", default="year") != "year":
+        return None
+    return Days((DayRange(date(year, 1, 1), date(year + 1, 1, 1)),))
 
 
 def _year_month(said: Said, _: Scene) -> Days:
@@ -243,6 +261,16 @@ def _weekday_hence(said: Said, scene: Scene) -> Days | None:
     return single(length.later(coming)) if not length.has_hours else None
 
 
+def _so_long_after(said: Said, scene: Scene) -> Days | None:
+    """ "Tuesday week", "a week on Tuesday", "two weeks tomorrow"."""
+    length = length_in(said)
+    if length.has_hours or length.to_the_day or length.months:
+        return None
+    weekday = said.one(*_WEEKDAY)
+    origin = scene.today + said.one("day") * DAY if weekday is None else _next_weekday(weekday, scene.today)
+    return single(length.later(origin)) if origin >= scene.today else None
+
+
 def _weekdays_hence(said: Said, scene: Scene) -> Days:
     (weekday,) = said.one("weekdays")[:1]
     return single(_next_weekday(weekday, scene.today) + (min(said.one("number", "numeral"), 60) - 1) * WEEK)
@@ -285,7 +313,8 @@ def _within_units(said: Said, scene: Scene) -> Days | None:
 def _last_units(said: Said, scene: Scene) -> Days | None:
     """ "the last three days"."""
     length = length_in(said)
-    return Days((DayRange(length.later(scene.today, -1), scene.today),)) if not length.has_hours else None
+    is_past = not length.has_hours and is_side_by_side(said)
+    return Days((DayRange(length.later(scene.today, -1), scene.today),)) if is_past else None
 
 
 def _in_units(said: Said, scene: Scene) -> Days | None:
@@ -345,7 +374,9 @@ def _relative_named(said: Said, scene: Scene) -> Days | None:
 
 
 def _holiday(said: Said, scene: Scene) -> Days | None:
-    """ "Christmas", "Easter Monday 2027"."""
+    """ "Christmas", "Easter Monday 2027", "last Christmas"."""
+    if said.has("last"):
+        return single(max(d for y in (1, 0) if (d := said.one("holiday").on(scene.today.year - y)) < scene.today))
     year = said.one("year")
     days = [said.one("holiday").on(each) for each in ((year,) if year else (scene.today.year, scene.today.year + 1))]
     return single(next((day for day in days if day >= scene.today), days[0]), named=True)
@@ -359,15 +390,32 @@ def _weekend(said: Said, scene: Scene) -> Days:
 
 def _nth_weekday(said: Said, scene: Scene) -> Days | None:
     """ "the first Monday of next month"."""
-    if said.has("unit") and said.one("unit") != "month":
+    month = _named_month(said, scene)
+    if month is None or month.start is None or month.end is None:
         return None
-    month = month_of(scene.today, 1 if said.has("next") else 0)
+    count, weekday = said.one("ordinal", "rank"), said.one(*_WEEKDAY)
+    if count is None:
+        return single(_next_weekday(weekday, month.end - WEEK - DAY))
+    found = _next_weekday(weekday, month.start - DAY) + (count - 1) * WEEK
+    return single(found) if found < month.end else None
+
+
+def _nth_day(said: Said, scene: Scene) -> Days | None:
+    """ "the last day of May", "the first day of next month"."""
+    month, count = _named_month(said, scene), said.one("ordinal", "rank")
+    if month is None or month.start is None or month.end is None or said.one("unit") != "day":
+        return None
+    found = month.end - DAY if count is None else month.start + (count - 1) * DAY
+    return single(found) if found < month.end else None
+
+
+def _named_month(said: Said, scene: Scene) -> DayRange | None:
+    """The month that was said by its name, or as this one or the next."""
     if said.has("month") or said.has("shy_month"):
-        month = _month(said, scene).ranges[0]
-    count = said.one("ordinal", "rank")
-    assert month.start is not None
-    found = _next_weekday(said.one(*_WEEKDAY), month.start - DAY) + (count - 1) * WEEK
-    return single(found) if month.end and found < month.end else None
+        return _month(said, scene).ranges[0]
+    *_, unit = said.tokens
+    turned = Said([token for token in said.tokens[1:] if token.kind != "last"])
+    return month_of(scene.today, _step(turned)) if unit.value == "month" else None
 
 
 def _partial_range(said: Said, scene: Scene) -> Days | Impossible | None:
@@ -428,6 +476,8 @@ def _between(said: Said, scene: Scene) -> Days | None:
         start = _next_weekday(first.weekday, scene.today - DAY)
     if last.weekday is not None:
         end = _next_weekday(last.weekday, start) + DAY
+    if first.named and (end - start).days > 366:  # "26 June to 28 June 2020"
+        start = calendar_day(end.year, start.month, start.day) or start
     if end <= start:
         end = _coming(end - DAY, scene) + DAY
     return Days((DayRange(start, end),)) if start < end else None
@@ -479,7 +529,10 @@ def _nth_week(said: Said, _: Scene) -> Days | None:
     days = said.one("days").written
     if days.start is None or days.end is None or days.end - days.start < 28 * DAY:
         return None
-    middle = _next_weekday(3, days.start - DAY) + (said.one("ordinal", "rank") - 1) * WEEK
+    count = said.one("ordinal", "rank")
+    if count is None:
+        return Days((week_of(_next_weekday(3, days.end - WEEK - DAY)),))
+    middle = _next_weekday(3, days.start - DAY) + (count - 1) * WEEK
     return Days((week_of(middle),)) if middle < days.end else None
 
 
@@ -490,6 +543,16 @@ def _numbered_week(said: Said, scene: Scene) -> Days | None:
         return None
     weeks = [week_of(date.fromisocalendar(year, number, 1)) for year in (scene.today.year, scene.today.year + 1)]
     return Days((next(week for week in weeks if week.end and week.end > scene.today),))
+
+
+def _weekday_after(said: Said, _: Scene) -> Days | None:
+    """ "the Monday after Easter", "the second Tuesday after the 9th"."""
+    weekday, days = said.all("days")
+    if weekday.weekday is None or days.written.end is None:
+        return None
+    return single(
+        _next_weekday(weekday.weekday, days.written.end - DAY) + (said.one("ordinal", "rank", default=1) - 1) * WEEK
+    )
 
 
 def _of_year(said: Said, _: Scene) -> Days | None:
@@ -520,7 +583,7 @@ def _edge(said: Said, scene: Scene) -> Days | None:
 
 
 def _until_edge(said: Said, _: Scene) -> Days | None:
-    """ "by the end of next week"."""
+    """ "before the end of next week": its last days are before its end, too."""
     return _until(said, _) if said.one("edge") == "end" else None
 
 
@@ -553,7 +616,9 @@ _MONTH_CUE = "in|of|next|coming|from|by|before|to|until|edge"  # after one of th
 
 DAY_RULES: tuple[Rule, ...] = (
     rule(f"{_W}? date {_W}?", "days", _numeric),
-    rule("number to number(?!unit|length|meridiem|counted|part|of)", "days", _dashed),
+    rule(
+        "(?<!from|between|days|weekday|number)number to number(?!unit|length|meridiem|counted|part|of)", "days", _dashed
+    ),
     rule("number number year", "days", _spaced),
     rule("year_month", "days", _year_month),
     rule(f"(from|between)? {_SPAN} of? {_M} year?", "days", _partial_range),
@@ -572,7 +637,9 @@ DAY_RULES: tuple[Rule, ...] = (
     ),
     rule("(in|next) shy_month", "days", _month),
     rule(
-        f"on_the? {_W}? (next|on_the)? ordinal (of? {_TURN} unit|of unit)?(?!week_of|unit|{_W} of)", "days", _of_month
+        f"on_the? {_W}? (next|on_the)? ordinal (of? {_TURN} unit|of unit)?(?!week_of|unit|{_W} (of|after))",
+        "days",
+        _of_month,
     ),
     rule(f"{_W} (number|rank)(?!meridiem|to|unit|length|oclock|number|numeral)", "days", _of_month),
     rule(
@@ -593,21 +660,25 @@ DAY_RULES: tuple[Rule, ...] = (
     rule(f"{_W} (of|in)? {_TURN} unit", "days", _weekday_of_week),
     rule(f"(of|in)? {_TURN} unit {_W} ((or|and) {_W})*", "days", _weekday_of_week),
     rule(f"{_L} from {_W}|{_W} in {_L}", "days", _weekday_hence),
+    rule(f"{_W} unit(?!number)|{_L} {_W}|{_L} day", "days", _so_long_after),
     rule(f"{_C} weekdays hence", "days", _weekdays_hence),
-    rule(f"{_TURN} unit|unit after next(?!{_W}|unit)|(?<=edge)unit", "days", _unit),
+    rule(f"{_TURN} unit|unit after next(?!{_W}|unit)|(?<=edge)unit|(?<=later.)unit", "days", _unit),
     rule(f"(in|within)? (next|coming) length|(in|within)? {_C} (next|coming) unit", "days", _next_units),
     rule(f"within {_L}", "days", _within_units),
-    rule("last length", "days", _last_units),
+    rule("(in|of)? (last|past) length", "days", _last_units),
+    rule("in? unit year|in year", "days", _year),
+    rule("(this|next|coming) fraction", "days", _quarter),
     rule(f"in {_L}|{_L} (hence|later(?!this|day|of)|from day)", "days", _in_units),
     rule(f"in? next? {_C} weekdays", "days", lambda s, c: _workdays(s, c) if s.has("in") or s.has("next") else None),
     rule(f"{_L} ago", "days", _ago),
     rule("unit number(?!unit|length|meridiem|clock|to|oclock|number|counted)", "days", _numbered_week),
     rule(f"{_TURN}? weekend", "days", _weekend),
     rule("weekend after next", "days", _weekend),
-    rule("holiday year?", "days", _holiday),
+    rule(f"{_TURN}? holiday year?", "days", _holiday),
     rule("day", "days", _relative),
     rule(f"day {_W}|{_W} day", "days", _relative_named),
-    rule(f"(ordinal|rank) {_W} of ({_M} year?|{_TURN} unit)", "days", _nth_weekday),
+    rule(f"(ordinal|rank|last) {_W} (of|in) ({_M} year?|{_TURN}? unit)", "days", _nth_weekday),
+    rule(f"(ordinal|rank|last) unit (of|in) ({_M} year?|{_TURN}? unit)", "days", _nth_day),
     *MOMENT_RULES,
     rule(f"every? weekdays ((and|or) weekdays)*|every {_W} ((and|or) {_W})*", "recurring", _recurring),
     rule("every (unit|part|length|weekend|fraction)|every(?=week_of)|regularly", "recurring", lambda _said, _scene: ()),
@@ -621,7 +692,8 @@ PIECE_RULES: tuple[Rule, ...] = (
         lambda s, c: _nth_week(s, c) if s.one("unit", default="week") == "week" else None,
     ),
     rule("edge (of|in|around)* days", "days", _edge),
-    rule("(before|by|until) edge (of|in)? days", "days", _until_edge),
+    rule("(ordinal|rank)? days after days", "days", _weekday_after),
+    rule("before edge (of|in)? days", "days", _until_edge),
     rule("every days", "recurring", lambda _said, _scene: ()),
     rule("later (of|in)? days", "days", _later_in),
     rule("days days", "days", _of_year),
@@ -632,13 +704,13 @@ PIECE_RULES: tuple[Rule, ...] = (
 SPAN_RULES: tuple[Rule, ...] = (
     rule("(from|between) days (to|and|until) days", "days", _between),
     rule("days (to|until) days", "days", _between),
-    rule("from? now (to|until) days|hence (to|until) days", "days", _from_now_until),
+    rule("(from|between)? now (to|until|and) days|hence (to|until) days", "days", _from_now_until),
     rule("from days length", "days", _lasting),
     rule("from? days or_later", "days", _from),
     rule("days or_earlier", "days", _until),
     rule("since (days|clock|hours)", "told", _since),
     rule("after days", "days", _after),
-    rule("from days", "days", _from),
+    rule("from days(?!clock (to|until) (clock|number|numeral))", "days", _from),
     rule("before days", "days", _before),
     rule("(by|until) days", "days", _until),
 )

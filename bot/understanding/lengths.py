@@ -51,6 +51,7 @@ class Stretch:
 
 
 _UNITS = {
+    "second": Length(minutes=1 / 60),
     "minute": Length(minutes=1),
     "hour": Length(minutes=60),
     "day": Length(days=1, to_the_day=True),

@@ -16,6 +16,11 @@ _COUNTS = ("number", "numeral", "decimal")
 _FEW = 3
 
 
+def is_side_by_side(said: Said) -> bool:
+    """Whether no small word stands in between: "the last three hours", but not "it will last for three hours"."""
+    return all(following.start - token.end <= 1 for token, following in pairwise(said.tokens))
+
+
 def _sum(said: Said, _: Scene) -> Length | None:
     """ "Three weeks and two days", "two and a half hours", "an hour and a half"; but "at 2 on that day" counts nothing."""
     if any(
@@ -54,6 +59,12 @@ def _from_now(said: Said, scene: Scene) -> Stretch | None:
     return Stretch(scene.now, length.after(scene.now)) if length.has_hours else None
 
 
+def _until_now(said: Said, scene: Scene) -> Stretch | None:
+    """ "The last two hours"."""
+    length = length_in(said)
+    return Stretch(length.after(scene.now, -1), scene.now) if length.has_hours and is_side_by_side(said) else None
+
+
 def _rest_of_day(said: Said, scene: Scene) -> Stretch | None:
     """ "The rest of the day", "later today"."""
     is_today = said.one("day", default=0) == 0 and said.one("unit", default="day") == "day"
@@ -85,6 +96,7 @@ MOMENT_RULES: tuple[Rule, ...] = (
     rule("(in|of)? (number|numeral) (next|coming) unit", "stretch", _from_now),
     rule("(edge|later) of? in? (this? unit|day)", "stretch", _rest_of_day),
     rule(f"{_L} ago", "told", _long_ago),
+    rule(f"(in|of)? (last|past) {_L}", "told", _until_now),
     rule("(not|no) (present|now)|(present|now) (no|not)", "told", lambda _said, _scene: True),
     rule("present", "told", lambda _said, scene: scene.now),
 )

@@ -23,6 +23,7 @@ class Part:
     means: tuple[time | None, time | None]
     usual: tuple[time, time]  # a moment where both are the same
     holds: tuple[time, time] | None = None  # where clock times beside it lie, if that is more
+    edges: "tuple[tuple[str, Part], ...]" = ()  # its early and late hours, where they are not its halves
 
 
 @dataclass(frozen=True)
@@ -154,7 +155,7 @@ def _refused(people: dict[str, list[str]]) -> re.Pattern[str]:
 
 
 def _terms(section: dict[str, Any]) -> Iterator[Term]:
-    parts = {name: _part(name, entry) for name, entry in section["part"].items()}
+    parts = {name: _part(name, section["part"]) for name in section["part"]}
     for name, entry in section["part"].items():
         yield from (Term(split_words(word), "part", parts[name]) for word in entry["words"])
     for name, words in section["today_part"].items():
@@ -167,11 +168,13 @@ def _terms(section: dict[str, Any]) -> Iterator[Term]:
             yield from (Term(split_words(word), kind, read(value)) for word in words)
 
 
-def _part(name: str, entry: dict[str, list[str]]) -> Part:
+def _part(name: str, section: dict[str, dict[str, Any]]) -> Part:
+    entry = section[name]
     start, end = (time.fromisoformat(edge) if edge else None for edge in entry["means"])
     usual_start, usual_end = (time.fromisoformat(edge) for edge in entry["usual"])
     holds = tuple(time.fromisoformat(edge) for edge in entry.get("holds", ()))
-    return Part(name, (start, end), (usual_start, usual_end), (holds[0], holds[1]) if holds else None)
+    edges = tuple((edge, _part(other, section)) for edge, other in entry.get("edges", {}).items())
+    return Part(name, (start, end), (usual_start, usual_end), (holds[0], holds[1]) if holds else None, edges)
 
 
 _VALUES: dict[str, Callable[[str], Any]] = {
