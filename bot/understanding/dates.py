@@ -9,13 +9,15 @@ from typing import Any, cast
 import dateparser
 
 from bot.understanding.clocks import CLOCK_RULES, HOURS_RULES, PART_RULES, Hours, Time, complement, possible
-from bot.understanding.days import DAY_RULES, EXCLUSION_RULES, PIECE_RULES, SPAN_RULES, Days, one, single
+from bot.understanding.days import Days, one, single
 from bot.understanding.grammar import Scene, reduce
 from bot.understanding.lengths import Stretch
 from bot.understanding.lexicon import Lexicon
 from bot.understanding.meaning import DayRange, Entity, TimeRange, When
 from bot.understanding.moments import LENGTH_RULES
+from bot.understanding.named_days import DAY_RULES
 from bot.understanding.scan import Clock, Token, scan
+from bot.understanding.spans import EXCLUSION_RULES, PIECE_RULES, SPAN_RULES
 from bot.understanding.text import lower
 
 _MOST_READINGS = 4
