@@ -8,22 +8,26 @@ from typing import Any, cast
 
 import dateparser
 
-from bot.understanding.clocks import CLOCK_RULES, HOURS_RULES, Hours, Time, complement, possible
-from bot.understanding.days import DAY_RULES, EXCLUSION_RULES, PIECE_RULES, SPAN_RULES, Days, one, single
+from bot.understanding.clocks import CLOCK_RULES, HOURS_RULES, PART_RULES, Hours, Time, complement, possible
+from bot.understanding.days import Days, one, single
 from bot.understanding.grammar import Scene, reduce
+from bot.understanding.lengths import Stretch
 from bot.understanding.lexicon import Lexicon
 from bot.understanding.meaning import DayRange, Entity, TimeRange, When
+from bot.understanding.moments import LENGTH_RULES
+from bot.understanding.named_days import DAY_RULES
 from bot.understanding.scan import Clock, Token, scan
+from bot.understanding.spans import EXCLUSION_RULES, PIECE_RULES, SPAN_RULES
 from bot.understanding.text import lower
 
 _MOST_READINGS = 4
 _LONGEST_FOR_DATEPARSER = 100
-_BETWEEN = {"at", "around", "on_the", "of", "in", "this", "from"}  # may stand between a day and its time
+_BETWEEN = {"at", "around", "on_the", "of", "in", "this", "from", "same_day"}  # may stand between a day and its time
 
 
 @dataclass(frozen=True)
 class FullDate:
-    """A day with its year, as it stands in the text; `other` where day and month can be exchanged."""
+    """A day with its year, as it stands in the text; `other` where day and month can be exchanged, day first."""
 
     day: date
     other: date | None
@@ -47,7 +51,7 @@ class Times:
 def read(text: str, lexicon: Lexicon, scene: Scene, *, calendar: bool = True) -> Times:
     """What `text` says about time. Without `calendar`, days of the calendar are collected, but are no wish."""
     tokens = _tokens(text, lexicon, scene)
-    dates = tuple(_full_date(token) for token in tokens if token.kind == "days" and token.value.dated)
+    dates = tuple(_full_date(token, scene) for token in tokens if token.kind == "days" and token.value.dated)
     if not calendar:
         tokens = [token for token in tokens if not (token.kind == "days" and token.value.named)]
     past = [token for token in tokens if _is_past(token, scene)]
@@ -55,9 +59,8 @@ def read(text: str, lexicon: Lexicon, scene: Scene, *, calendar: bool = True) ->
     wished = [token for token in tokens if token.kind in _READ and token not in past]
     impossible = next((token for token in tokens if token.kind == "impossible"), None)
     groups = [_settled(group, scene) for group in _groups([token for token in tokens if token not in past])]
-    wishes = [_wishes(token) for token in tokens if token.kind in _STANDING] + [
-        _wishes(token) for group in groups for token in group
-    ]
+    standing = [_beside_a_clock(token, groups) for token in tokens if token.kind in _STANDING]
+    wishes = [_wishes(token) for token in standing] + [_wishes(token) for group in groups for token in group]
     readings = tuple(dict.fromkeys(_merged(choice) for choice in islice(product(*wishes), _MOST_READINGS)))
     if len(readings) > 1:
         readings = tuple(wish for wish in readings if not _is_over(wish, scene)) or readings[-1:]
@@ -73,18 +76,35 @@ def read(text: str, lexicon: Lexicon, scene: Scene, *, calendar: bool = True) ->
     )
 
 
-_STANDING = {"first", "any", "excluded"}
-_TIMED = {"days", "clock", "hours", "instant", "recurring"}
+_STANDING = {"first", "now", "any", "excluded"}
+_TIMED = {"days", "clock", "hours", "instant", "stretch", "recurring"}
 _READ = _STANDING | _TIMED | {"impossible"}
 
 
 def _tokens(text: str, lexicon: Lexicon, scene: Scene) -> list[Token]:
-    tokens = reduce(scan(lower(text), lexicon), CLOCK_RULES, scene)
-    tokens = [t for t in reduce(tokens, DAY_RULES, scene) if t.kind != "on_the"]
+    tokens = scan(lower(text), lexicon)
+    for rules in (CLOCK_RULES, PART_RULES, LENGTH_RULES, DAY_RULES):
+        tokens = reduce(tokens, rules, scene)
+    tokens = [token for token in tokens if token.kind != "on_the" and (token.kind, token.value) != _ANY_DAY]
     tokens = _read_elsewhere(tokens, text, lexicon, scene)
-    for rules in (PIECE_RULES, SPAN_RULES, HOURS_RULES, EXCLUSION_RULES):
+    for rules in (PIECE_RULES, SPAN_RULES):
+        tokens = reduce(tokens, rules, scene)
+    tokens = _edges_at_parts(tokens)
+    for rules in (HOURS_RULES, EXCLUSION_RULES):
         tokens = reduce(tokens, rules, scene)
     return tokens
+
+
+_ANY_DAY = ("unit", "day")  # "any day on Tuesday or Wednesday"
+
+
+def _edges_at_parts(tokens: list[Token]) -> list[Token]:
+    """`tokens` with "late Monday afternoon" as "Monday late afternoon"."""
+    moved = list(tokens)
+    for place in range(len(moved) - 2):
+        if [token.kind for token in moved[place : place + 3]] == ["edge", "days", "part"]:
+            moved[place], moved[place + 1] = moved[place + 1], moved[place]
+    return moved
 
 
 def _read_elsewhere(tokens: list[Token], text: str, lexicon: Lexicon, scene: Scene) -> list[Token]:
@@ -113,10 +133,12 @@ def _dateparser(text: str, lexicon: Lexicon, scene: Scene) -> date | None:
     return cast(date, found.date()) if found else None
 
 
-def _full_date(token: Token) -> FullDate:
+def _full_date(token: Token, scene: Scene) -> FullDate:
     days: Days = token.value
     day, other = days.ranges[0].start, days.others[0].start if days.others else None
     assert day is not None
+    if other is not None and not scene.month_first:
+        day, other = other, day
     return FullDate(day, other, token.start, token.end)
 
 
@@ -129,7 +151,7 @@ def _is_past(token: Token, scene: Scene) -> bool:
 
 def _days_among(tokens: list[Token]) -> bool:
     """Whether a day was said: then an earlier one beside it only tells a story."""
-    return any(token.kind in ("days", "recurring", "first", "instant") for token in tokens)
+    return any(token.kind in ("days", "recurring", "first", "now", "instant", "stretch") for token in tokens)
 
 
 def _is_over(wish: When, scene: Scene) -> bool:
@@ -164,6 +186,14 @@ def _settled(group: list[Token], scene: Scene) -> list[Token]:
     ]
 
 
+def _beside_a_clock(token: Token, groups: list[list[Token]]) -> Token:
+    """What is excluded, where another time of day is wished: "2pm, not 3pm" says no more than "2pm"."""
+    if token.kind != "excluded" or not any(other.kind == "clock" for group in groups for other in group):
+        return token
+    values = tuple(value for value in token.value if not isinstance(value, Clock))
+    return Token(token.kind, values, token.start, token.end)
+
+
 def _wishes(token: Token) -> tuple[When, ...]:
     """What one token asks for; two where it has two readings."""
     value = token.value
@@ -176,13 +206,25 @@ def _wishes(token: Token) -> tuple[When, ...]:
             return tuple(When(times=(hours,)) for hours in value.readings)
         case "instant":
             return (When(days=(one(value.date()),), at=value.time().replace(microsecond=0)),)
+        case "stretch":
+            return (_during(value),)
         case "recurring":
             return (When(weekdays=value),)
-        case "first":
+        case "first" | "now":
             return (When(first_available=True),)
         case "excluded":
             return (_without(value),)
     return (When(),)
+
+
+def _during(stretch: Stretch) -> When:
+    """The wish for a time in a stretch; over midnight, its days have to do."""
+    start, end = stretch.start, stretch.end
+    last = (end - timedelta(microseconds=1)).date()
+    if start.date() < last:
+        return When(days=(DayRange(start.date(), last + timedelta(days=1)),))
+    until = end.time() if end.date() == last else None
+    return When(days=(one(last),), times=(TimeRange(start.time().replace(microsecond=0), until),))
 
 
 def _without(values: tuple[Any, ...]) -> When:
@@ -193,6 +235,8 @@ def _without(values: tuple[Any, ...]) -> When:
                 wish = _both(wish, When(not_weekdays=(weekday,)))
             case Days():
                 wish = _both(wish, When(not_days=value.ranges))
+            case Clock():
+                wish = _both(wish, When(times=complement(_about(value.readings[0]))))
             case Hours():
                 wish = _both(wish, When(times=complement(value.readings[0])))
             case tuple():
@@ -234,8 +278,14 @@ def _unique(values: tuple[Any, ...]) -> tuple[Any, ...]:
 def _entities(groups: list[list[Token]], past: list[Token], tokens: list[Token], text: str) -> Iterator[Entity]:
     for group in sorted([*groups, *([token] for token in past)], key=lambda group: group[0].start):
         yield from _entities_of(group, text)
-    excluded = [value for token in tokens if token.kind == "excluded" for value in token.value]
+    excluded = [value for token in tokens if token.kind == "excluded" for value in _beside_a_clock(token, groups).value]
     yield from (_days_entity("", value.written) for value in excluded if isinstance(value, Days))
+    yield from (
+        _told_entity(token.value, text[token.start : token.end])
+        for token in tokens
+        if token.kind == "told" and token.value is not True
+    )
+    yield from (_entity("", None, value) for value in excluded if isinstance(value, Clock))
     yield from (Entity("set", text[t.start : t.end]) for t in tokens if t.kind == "recurring")
 
 
@@ -254,7 +304,23 @@ def _entities_of(group: list[Token], text: str) -> Iterator[Entity]:
             case "clock" | "hours":
                 yield _entity(words, None, token.value)
             case "instant":
-                yield Entity("datetime", words, token.value.isoformat(timespec="minutes"))
+                yield Entity("datetime", words, _moment(token.value))
+            case "stretch":
+                yield _stretch_entity(words, token.value)
+
+
+def _told_entity(told: Days | Stretch | datetime, words: str) -> Entity:
+    if isinstance(told, Stretch):
+        return _stretch_entity(words, told)
+    return _days_entity(words, told.written) if isinstance(told, Days) else Entity("datetime", words, _moment(told))
+
+
+def _stretch_entity(words: str, stretch: Stretch) -> Entity:
+    return Entity("datetimerange", words, start=_moment(stretch.start), end=_moment(stretch.end))
+
+
+def _moment(moment: datetime) -> str:
+    return moment.isoformat(timespec="minutes")
 
 
 def _written(days: Days) -> tuple[DayRange, ...]:
@@ -274,10 +340,18 @@ def _days_entity(words: str, days: DayRange) -> Entity:
 
 def _entity(words: str, day: date | None, said: Time) -> Entity:
     kind = "datetime" if day else "time"
-    if isinstance(said, Clock):
+    if isinstance(said, Clock) and said.length is None:
         return Entity(kind, words, _iso(day, said.readings[0]))
-    hours = said.usual or said.readings[0]
+    hours = _lasting(said) if isinstance(said, Clock) else said.usual or said.readings[0]
+    if hours.start == hours.end:
+        return Entity(kind, words, _iso(day, hours.start))
     return Entity(f"{kind}range", words, start=_iso(day, hours.start), end=_iso(day, hours.end))
+
+
+def _lasting(said: Clock) -> TimeRange:
+    start = said.readings[0]
+    end = (datetime.combine(date(2000, 1, 1), start) + (said.length or timedelta(0))).time()
+    return TimeRange(start, end if end > start else None)
 
 
 def _iso(day: date | None, at: time | None) -> str | None:

@@ -9,11 +9,12 @@ from typing import Any
 from bot.understanding.scan import Token
 
 _IN_THE_TEXT = (
-    "unknown weekday shy_weekday weekdays month shy_month day_month number numeral long_number ordinal rank year date "
-    "clock fraction meridiem part unit day holiday edge this next last of in ago hence since week_of weekend every "
-    "from between and or to until on_the after before by around at past ish oclock not no first any greeting"
+    "unknown pause weekday shy_weekday weekdays month shy_month day_month number numeral long_number ordinal rank year date "
+    "year_month decimal hour_mark length thousand clock fraction meridiem part unit day holiday edge this next coming last of in within ago hence later since week_of "
+    "weekend every regularly from between and or to until on_the after before by or_later or_earlier around at past ish oclock "
+    "oh more few counted count_of not no now present first any same_day greeting"
 )
-_MADE_BY_RULES = "days hours instant recurring excluded told impossible"
+_MADE_BY_RULES = "days hours instant stretch recurring excluded told count impossible"
 KINDS = f"{_IN_THE_TEXT} {_MADE_BY_RULES}".split()
 _LETTERS = {kind: chr(0x100 + place) for place, kind in enumerate(KINDS)}
 _NAME = re.compile(r"[a-z_]+")
@@ -26,7 +27,7 @@ class Scene:
     now: datetime  # local
     opens: time
     closes: time  # 00:00 is the end of the day
-    month_first: bool  # 3/4 in a birth date
+    month_first: bool  # 3/4 is in March
 
     @property
     def today(self) -> date:

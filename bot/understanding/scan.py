@@ -3,9 +3,11 @@
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import time
+from datetime import time, timedelta
+from itertools import zip_longest
 from typing import Any
 
+from bot.understanding.lengths import Length
 from bot.understanding.lexicon import WORD, Lexicon, Term
 
 
@@ -24,21 +26,27 @@ class Clock:
     """A time of day as said. Two readings where it may be before or after noon."""
 
     readings: tuple[time, ...]
+    length: timedelta | None = None  # how long a visit shall take from then
 
 
 _MERIDIEM = r"(?: ?([ap])(?:\. ?m\b\.?|m\b)| ?(p)\b\.?)"
 _CLOCK = rf"\d{{1,2}}(?:[:h.][0-5]\d(?::[0-5]\d)?| [0-5]\d(?={_MERIDIEM}))"
+_GLUED = r"[^\W\d_]{2,4}"
+_YEAR = r"(?:19|20)\d{2}"
 _SHAPES = re.compile(
     "|".join(
         (
             r"(?P<iso>(?<![\w/.-])\d{4}[-/.]\d{1,2}[-/.]\d{1,2}(?=$|[^\w/]|t\d))",
+            rf"(?P<year_month>(?<![\w/.-]){_YEAR}(?: ?/ ?|-)(?:0?[1-9]|1[0-2])(?![\w/:.-]))",
             r"(?P<date>(?<![\w/.$£€])\d{1,2} ?(?P<mark>[/.-]) ?\d{1,2}(?P=mark) ?(?:\d{4}|\d{2})(?![\w/:]))",
             r"(?P<dotted>(?<![\w/.$£€])\d{1,2}\. ?\d{1,2}\.(?![\w/]))",
             r"(?P<slashed>(?<![\w/.$£€])(?!24/7)\d{1,2} ?/ ?\d{1,2}(?![\w/]|\.\d))",
-            rf"(?P<clock>(?<![\w/.$£€:]){_CLOCK}(?:{_MERIDIEM}|(?![\w/:%]|\.\d)))",
+            rf"(?P<clock>(?<![\w/.$£€:]){_CLOCK}(?:{_MERIDIEM}|(?P<glued>{_GLUED})?(?![\w/:%]|\.\d)))",
             rf"(?P<hour>(?<![\w/.$£€:])\d{{1,4}}(?:{_MERIDIEM}|h\b))",
-            r"(?P<ordinal>(?<![\w/.$£€:])\d{1,2}(?P<suffix>[^\W\d_]{1,3})\b)",
-            r"(?P<number>(?<![\w/.$£€:])\d{1,4}(?![\w/:%]|[.,]\d))",
+            r"(?P<ordinal>(?<![\w/.$£€:])\d{1,2}(?P<suffix>[^\W\d_]{1,6})\b)",
+            r"(?P<half>(?<![\w/.$£€:])\d{1,2}\.5(?![\w/:%.]))",
+            rf"(?P<number>(?<![\w/.$£€:])\d{{1,4}}(?![\w/:%]|\.\d|,(?!{_YEAR}\b)\d))",
+            r"(?P<month_day>(?<!\w)[^\W\d_]{3,9}\d{1,2}(?!\w))",
             r"(?P<other>\d\S*)",
             rf"(?P<word>{WORD})",
         )
@@ -63,7 +71,7 @@ def scan(text: str, lexicon: Lexicon) -> list[Token]:
             kind, value = read(match, lexicon)
             found.append(Token(kind, value, match.start(), match.end()))
             position += 1
-    return list(_joined(found))
+    return list(_joined(list(_beside_numbers(found))))
 
 
 def _term(words: list[tuple[str, re.Match[str]]], position: int, lexicon: Lexicon) -> tuple[Term | None, int]:
@@ -81,7 +89,7 @@ def _word(term: Term | None, match: re.Match[str], end: int, lexicon: Lexicon, b
     if term is None:
         abbreviated = match[0] == "." and before and before[-1].end == start and before[-1].kind in _ABBREVIATED
         if not abbreviated:
-            yield Token("unknown", match[0], start, end)
+            yield Token("pause" if match[0] in _PAUSES else "unknown", match[0], start, end)
     elif term.kind == "number":
         yield Token("numeral", term.value, start, end)
     elif term.kind == "ordinal":
@@ -98,64 +106,98 @@ def _word(term: Term | None, match: re.Match[str], end: int, lexicon: Lexicon, b
 
 
 _ABBREVIATED = {"number", "weekday", "shy_weekday", "month", "shy_month", "meridiem"}
+_PAUSES = ".!?;:()"
+_FIRST_BARE_DAY = 13  # "the 2" may be a choice, or two of something; "the 27" is a day
+
+
+def _beside_numbers(tokens: list[Token]) -> Iterator[Token]:
+    """Small words change nothing, unless they make a number a day: "on 15", "the 27"."""
+    for token, following in zip_longest(tokens, tokens[1:]):
+        if token.kind not in ("on", "the"):
+            yield token
+        elif following and following.kind == "number" and (token.kind == "on" or following.value >= _FIRST_BARE_DAY):
+            yield Token("on_the", token.value, following.start, following.start)
 
 
 def _joined(tokens: list[Token]) -> Iterator[Token]:
     """Numbers of two words ("twenty five", "twenty-fifth") as one."""
-    waiting: list[Token] = []
-    for token in tokens:
-        waiting.append(token)
-        kinds = [t.kind for t in waiting]
-        if kinds[0] == "numeral" and waiting[0].value in (20, 30, 40, 50):
-            dash = len(waiting) > 1 and kinds[1] == "to" and waiting[1].end - waiting[1].start == 1
-            last = waiting[-1]
-            if len(waiting) == 1 or (len(waiting) == 2 and dash):
-                continue
-            if last.kind in ("numeral", "rank") and last.value < 10 and len(waiting) == (3 if dash else 2):
-                waiting = [Token(last.kind, waiting[0].value + last.value, waiting[0].start, last.end)]
-        yield from waiting
-        waiting = []
-    yield from waiting
+    position = 0
+    while position < len(tokens):
+        last = _ends_number(tokens[position : position + 3])
+        first, end = tokens[position], tokens[position + last]
+        yield Token(end.kind, first.value + end.value, first.start, end.end) if last else first
+        position += last + 1
 
 
-def clock(hour: int, minute: int, *, sure: bool = False, half: int | None = None) -> Clock | None:
+def _ends_number(tokens: list[Token]) -> int:
+    """The place of the second word of a number that begins here; 0 where it has one."""
+    tens, *rest = tokens
+    if tens.kind != "numeral" or tens.value not in range(20, 100, 10):
+        return 0
+    has_dash = len(rest) == 2 and rest[0].kind == "to" and rest[0].end - rest[0].start == 1
+    place = 2 if has_dash else 1
+    units = tokens[place] if len(tokens) > place else None
+    return place if units and units.kind in ("numeral", "rank") and units.value < 10 else 0
+
+
+def clock(hour: int, minute: int, second: int = 0, *, sure: bool = False, half: int | None = None) -> Clock | None:
     """The time as said; `half` is 0 for a.m. and 12 for p.m.; `sure` says it was written with 24 hours."""
     if half is not None and hour <= 12:
         hour, sure = hour % 12 + half, True
     if hour == 24 and minute == 0:
         hour, sure = 0, True
-    if not (0 <= hour < 24 and 0 <= minute < 60):
+    if not (0 <= hour < 24 and 0 <= minute < 60 and 0 <= second < 60):
         return None
     if sure or hour == 0 or hour > 12:
-        return Clock((time(hour, minute),))
-    early, late = time(hour % 12, minute), time(hour % 12 + 12, minute)
+        return Clock((time(hour, minute, second),))
+    early, late = time(hour % 12, minute, second), time(hour % 12 + 12, minute, second)
     return Clock((late, early) if hour == 12 else (early, late))
 
 
-def _clock(match: re.Match[str], _: Lexicon) -> tuple[str, Any]:
+def _clock(match: re.Match[str], lexicon: Lexicon) -> tuple[str, Any]:
     digits = re.findall(r"\d+", match[0])
-    half = {"a": 0, "p": 12}.get(match[0].rstrip("m. ")[-1:])
-    said = clock(int(digits[0]), int(digits[1]), sure=len(digits[0]) == 2 and digits[0][0] == "0", half=half)
-    return ("clock", said) if said else ("unknown", match[0])
+    half = None if match["glued"] else _half_of_day(match)
+    said = clock(*map(int, digits), sure=len(digits[0]) == 2 and digits[0][0] == "0", half=half)
+    is_time = match["glued"] is None or _term_of("ish", match["glued"], lexicon)
+    return ("clock", said) if said and is_time else ("unknown", match[0])
 
 
 def _hour(match: re.Match[str], _: Lexicon) -> tuple[str, Any]:
     digits = re.findall(r"\d+", match[0])[0]
     hour, minute = (int(digits), 0) if len(digits) < 3 else (int(digits[:-2]), int(digits[-2:]))
-    half = {"a": 0, "p": 12}.get(match[0].rstrip("m. ")[-1:])
-    said = clock(hour, minute, half=half, sure=match[0].endswith("h") and hour > 12)
+    said = clock(hour, minute, half=_half_of_day(match), sure=match[0].endswith("h") and hour > 12)
+    if said and match[0].endswith("h") and len(digits) < 3:
+        return "hour_mark", hour
     return ("clock", said) if said else ("unknown", match[0])
+
+
+def _half_of_day(match: re.Match[str]) -> int | None:
+    return {"a": 0, "p": 12}.get(match[0].rstrip("m. ")[-1:])
+
+
+def _term_of(kind: str, word: str, lexicon: Lexicon) -> Term | None:
+    """The term of this kind that the word alone is."""
+    return next((term for term in lexicon.terms.get(word, ()) if term.kind == kind and term.words == (word,)), None)
 
 
 def _ordinal(match: re.Match[str], lexicon: Lexicon) -> tuple[str, Any]:
     suffix, number = match["suffix"], int(match[0][: -len(match["suffix"])])
     if suffix in lexicon.ordinal_suffixes:
         return "ordinal", number
-    if any(term.kind == "ish" for term in lexicon.terms.get(suffix, ())) and (said := clock(number, 0)):
+    if _term_of("ish", suffix, lexicon) and (said := clock(number, 0)):
         return "clock", said
-    if any(term.kind == "month" for term in lexicon.terms.get(suffix, ())):
-        return "day_month", (number, lexicon.terms[suffix][0].value)
+    if month := _term_of("month", suffix, lexicon):
+        return "day_month", (number, month.value)
+    if unit := _term_of("unit", suffix, lexicon):
+        may_be_clock = unit.value == "hour" and 12 < number < 24  # "14hr"
+        return ("hour_mark", number) if may_be_clock else ("length", Length.of(number, unit.value))
     return "unknown", match[0]
+
+
+def _month_day(match: re.Match[str], lexicon: Lexicon) -> tuple[str, Any]:
+    word = match[0].rstrip("0123456789")
+    month = _term_of("month", word, lexicon)
+    return ("day_month", (int(match[0][len(word) :]), month.value)) if month else ("unknown", match[0])
 
 
 def _number(match: re.Match[str], _: Lexicon) -> tuple[str, Any]:
@@ -169,8 +211,14 @@ def _numeric(match: re.Match[str], _: Lexicon) -> tuple[str, Any]:
     return "date", (tuple(int(part) for part in re.findall(r"\d+", match[0])), "." in match[0])
 
 
+def _year_month(match: re.Match[str], _: Lexicon) -> tuple[str, Any]:
+    year, month = map(int, re.findall(r"\d+", match[0]))
+    return "year_month", (year, month)
+
+
 _SHAPED: dict[str, Callable[[re.Match[str], Lexicon], tuple[str, Any]]] = {
     "iso": _numeric,
+    "year_month": _year_month,
     "date": _numeric,
     "dotted": _numeric,
     "slashed": _numeric,
@@ -178,5 +226,7 @@ _SHAPED: dict[str, Callable[[re.Match[str], Lexicon], tuple[str, Any]]] = {
     "hour": _hour,
     "ordinal": _ordinal,
     "number": _number,
+    "month_day": _month_day,
+    "half": lambda match, _: ("decimal", float(match[0])),
     "other": lambda match, _: ("unknown", match[0]),
 }

@@ -110,10 +110,10 @@ ASKED = {"first_name": "name", "last_name": "name", "ask_name": "name"}
 BEFORE_A_TIME = frozenset(
     {
         "at", "@", "on", "for", "from", "by", "around", "about", "before", "after", "until", "till", "the", "a",
-        "make", "it", "any", "time", "anytime", "later", "earlier", "than",
+        "make", "it", "any", "time", "please", "anytime", "later", "earlier", "than",
     }
 )  # fmt: skip
-AFTER_A_TIME = frozenset({"ish", "at", "on", "for", ","})
+AFTER_A_TIME = frozenset({"ish", "at", "on", "the", "for", ","})
 """Words of ours before and after a time which their annotators left out."""
 
 SENT_AT = {"restaurant8k": "2018-01-01T09:00:00"}

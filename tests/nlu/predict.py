@@ -102,7 +102,9 @@ def predict(row: Row, desk: Desk) -> Row:
 def _hear(row: Row, desk: Desk, **more: Any) -> Row:
     language, _, region = row["lang"].partition("-")
     reference = row.get("reference") or labels.SENT_AT.get(row.get("source", ""))
-    return desk.hear(row["text"], lang=language, region=region, reference=reference, **more)
+    if region:
+        more["region"] = region
+    return desk.hear(row["text"], lang=language, reference=reference, **more)
 
 
 def _days_said(entity: Row) -> list[Row]:
@@ -227,6 +229,8 @@ def _points(answer: Row) -> Iterator[tuple[str, str]]:
         value = entity.get("value") or ""
         if entity["kind"] in ("date", "datetime"):
             yield "date", value[:10]
+        if entity["kind"] == "datetimerange":  # "later today" names a day
+            yield "date", _edge(entity)[:10]
         if entity["kind"] in ("time", "datetime"):
             yield "time", _clock(value)
 
@@ -255,7 +259,10 @@ def _heard_before_first_query(row: Row, desk: Desk) -> list[Row]:
         if turn["speaker"] == "user"
     ]
     days = [
-        [desk.hear(text, counts=day == _A_WEEK[0], reference=day, asked=asked, **OPEN) for text, asked in said]
+        [
+            {**desk.hear(text, counts=day == _A_WEEK[0], reference=day, asked=asked, **OPEN), "reference": day}
+            for text, asked in said
+        ]
         for day in _A_WEEK
     ]
     return min(days, key=lambda answers: sum(bool(answer["readings"]) for answer in answers))
@@ -265,7 +272,8 @@ def _day_and_time(answer: Row) -> dict[str, str]:
     found: dict[str, str] = {}
     for entity in answer["entities"]:
         value = _edge(entity)
-        if not value:
+        is_over = entity["kind"] == "daterange" and entity.get("end", "9") <= answer["reference"][:10]
+        if not value or is_over:  # "for the past two days" says how long it hurts
             continue
         if entity["kind"].startswith("date"):
             found["day"] = _WEEKDAYS[date.fromisoformat(value[:10]).weekday()]

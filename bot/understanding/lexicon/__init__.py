@@ -9,6 +9,7 @@ from functools import cached_property, lru_cache
 from importlib.resources import files
 from typing import Any, Literal
 
+from bot.understanding.holidays import holiday
 from bot.understanding.text import Phrases, plain
 
 WORD = r"[ap]\.m\.|[^\W\d_]+(?:'[^\W\d_]+)*|[^\w\s]"
@@ -20,7 +21,9 @@ class Part:
 
     name: str
     means: tuple[time | None, time | None]
-    usual: tuple[time, time]
+    usual: tuple[time, time]  # a moment where both are the same
+    holds: tuple[time, time] | None = None  # where clock times beside it lie, if that is more
+    edges: "tuple[tuple[str, Part], ...]" = ()  # its early and late hours, where they are not its halves
 
 
 @dataclass(frozen=True)
@@ -152,7 +155,7 @@ def _refused(people: dict[str, list[str]]) -> re.Pattern[str]:
 
 
 def _terms(section: dict[str, Any]) -> Iterator[Term]:
-    parts = {name: _part(name, entry) for name, entry in section["part"].items()}
+    parts = {name: _part(name, section["part"]) for name in section["part"]}
     for name, entry in section["part"].items():
         yield from (Term(split_words(word), "part", parts[name]) for word in entry["words"])
     for name, words in section["today_part"].items():
@@ -165,10 +168,13 @@ def _terms(section: dict[str, Any]) -> Iterator[Term]:
             yield from (Term(split_words(word), kind, read(value)) for word in words)
 
 
-def _part(name: str, entry: dict[str, list[str]]) -> Part:
+def _part(name: str, section: dict[str, dict[str, Any]]) -> Part:
+    entry = section[name]
     start, end = (time.fromisoformat(edge) if edge else None for edge in entry["means"])
     usual_start, usual_end = (time.fromisoformat(edge) for edge in entry["usual"])
-    return Part(name, (start, end), (usual_start, usual_end))
+    holds = tuple(time.fromisoformat(edge) for edge in entry.get("holds", ()))
+    edges = tuple((edge, _part(other, section)) for edge, other in entry.get("edges", {}).items())
+    return Part(name, (start, end), (usual_start, usual_end), (holds[0], holds[1]) if holds else None, edges)
 
 
 _VALUES: dict[str, Callable[[str], Any]] = {
@@ -178,7 +184,7 @@ _VALUES: dict[str, Callable[[str], Any]] = {
     "number": int,
     "ordinal": int,
     "day": int,
-    "holiday": lambda day: tuple(int(part) for part in day.split("-")),
+    "holiday": holiday,
     "clock": time.fromisoformat,
     "fraction": int,
     "meridiem": int,

@@ -82,6 +82,117 @@ CLEAR: list[tuple[str, dict[str, Any]]] = [
     ("after Monday", {"days": [DayRange(date(2026, 3, 17), None)]}),
     ("by Monday", {"days": [DayRange(None, date(2026, 3, 17))]}),
     ("whenever", {}),
+    # days by their number
+    ("on 15 at 10", {"days": ["15"], "at": "10:00"}),
+    ("8:30 on 16", {"days": ["16"], "at": "08:30"}),
+    ("the 27", {"days": ["27"]}),
+    ("Friday 20 at 4", {"days": ["20"], "at": "16:00"}),
+    ("15-4", {"days": ["2026-04-15"]}),
+    ("31 10 2026", {"days": ["2026-10-31"]}),
+    ("mar19", {"days": ["19"]}),
+    ("24 April 2026, Friday", {"days": ["2026-04-24"]}),
+    ("April 9 this year", {"days": ["2026-04-09"]}),
+    ("between the 20th and the 25th", {"days": ["20..26"]}),
+    ("from the 29th to the 3rd of April", {"days": ["29..2026-04-04"]}),
+    ("from April 27 to the 3rd", {"days": ["2026-04-27..2026-05-04"]}),
+    ("4 till 23 of next month", {"days": ["2026-04-04..2026-04-24"]}),
+    ("20 and 22 March", {"days": ["20", "22"]}),
+    # named days
+    ("Easter Monday", {"days": ["2026-04-06"]}),
+    ("Good Friday 2027", {"days": ["2027-03-26"]}),
+    ("Thanksgiving", {"days": ["2026-11-26"]}),
+    ("Memorial Day", {"days": ["2026-05-25"]}),
+    ("2 days before Easter", {"days": ["2026-04-03"]}),
+    ("the Tuesday after Easter", {"days": ["2026-04-07"]}),
+    # what is counted
+    ("14 days hence", {"days": ["26"]}),
+    ("in 1 day", {"days": ["13"]}),
+    ("one day from now", {"days": ["13"]}),
+    ("in 3 more days", {"days": ["15"]}),
+    ("in a week and two days", {"days": ["21"]}),
+    ("two weeks after the 20th", {"days": ["2026-04-03"]}),
+    ("in four business days", {"days": ["18"]}),
+    ("the next 2 business days", {"days": ["13..17"]}),
+    ("next few days", {"days": ["13..16"]}),
+    ("the coming three days", {"days": ["13..16"]}),
+    ("two upcoming weeks", {"days": ["13..27"]}),
+    ("within 3 days", {"days": ["12..16"]}),
+    ("after 5 days", {"days": [DayRange(date(2026, 3, 17), None)]}),
+    ("from March 18 for ten days", {"days": ["18..28"]}),
+    ("in 1h", {"days": ["12"], "at": "10:00"}),
+    ("in an hour and a half", {"days": ["12"], "at": "10:30"}),
+    ("within two hours", {"days": ["12"], "times": ["09:00-11:00"]}),
+    ("the next 90 minutes", {"days": ["12"], "times": ["09:00-10:30"]}),
+    ("within 24 hours", {"days": ["12..14"]}),
+    # stretches of the calendar
+    ("coming week", {"days": ["16..23"]}),
+    ("rest of the week", {"days": ["12..16"]}),
+    ("later this week", {"days": ["13..16"]}),
+    ("the rest of the day", {"days": ["12"], "times": ["09:00-"]}),
+    ("later today", {"days": ["12"], "times": ["09:00-"]}),
+    ("the third week of April", {"days": ["2026-04-13..2026-04-20"]}),
+    ("week 31", {"days": ["2026-07-27..2026-08-03"]}),
+    ("week of Oct 12", {"days": ["2026-10-12..2026-10-19"]}),
+    ("2026-05", {"days": ["2026-05-01..2026-06-01"]}),
+    ("the first Monday of next month", {"days": ["2026-04-06"]}),
+    ("last Friday of March", {"days": ["27"]}),
+    ("the last day of the month", {"days": ["31"]}),
+    ("from now until Friday", {"days": ["12..14"]}),
+    ("Tuesday onwards", {"days": [DayRange(date(2026, 3, 17), None)]}),
+    ("before the end of next week", {"days": [DayRange(None, date(2026, 3, 23))]}),
+    ("by end of day Friday", {"days": ["13"]}),
+    ("Tuesday week", {"days": ["24"]}),
+    ("a week on Tuesday", {"days": ["24"]}),
+    ("a week tomorrow", {"days": ["20"]}),
+    ("8-15", {"days": ["2026-08-15"]}),
+    ("next quarter", {"days": ["2026-04-01..2026-07-01"]}),
+    # clock times as they are spoken and typed
+    ("ten-thirty", {"at": "10:30"}),
+    ("three-fifteen pm", {"at": "15:15"}),
+    ("ten to nine", {"at": "08:50"}),
+    ("five to 3", {"at": "14:55"}),
+    ("ten before noon", {"at": "11:50"}),
+    ("quarter of 4", {"at": "15:45"}),
+    ("9-11", {"times": ["09:00-11:00"]}),
+    ("10 to 4", {"times": ["10:00-16:00"]}),
+    ("eight forty tomorrow", {"days": ["13"], "at": "08:40"}),
+    ("ten ten", {"at": "10:10"}),
+    ("nine oh five", {"at": "09:05"}),
+    ("half three", {"at": "15:30"}),
+    ("half-past 3", {"at": "15:30"}),
+    ("twenty after three", {"at": "15:20"}),
+    ("15 minutes before noon", {"at": "11:45"}),
+    ("quarter before 4", {"at": "15:45"}),
+    ("20 to 2", {"at": "13:40"}),
+    ("1430", {"at": "14:30"}),
+    ("after 1500", {"times": ["15:00-"]}),
+    ("from 0900 to 1100", {"times": ["09:00-11:00"]}),
+    ("between 9 15 and 10 30", {"times": ["09:15-10:30"]}),
+    ("3:30ish", {"at": "15:30"}),
+    ("14hr", {"at": "14:00"}),
+    ('3 o"clock', {"at": "15:00"}),
+    ("8:00:31am", {"at": "08:00:31"}),
+    ("3 or later", {"times": ["15:00-"]}),
+    ("10 or earlier", {"times": ["-10:00"]}),
+    ("from 10 for 2 hours", {"times": ["10:00-12:00"]}),
+    ("at 10 for 30 minutes", {"at": "10:00"}),
+    ("from Monday 9am to 11am", {"days": ["16"], "times": ["09:00-11:00"]}),
+    ("2pm, not 3pm", {"at": "14:00"}),
+    ("can't do 3pm", {"times": ["-15:00", "15:30-"]}),
+    # parts of the day, and their edges
+    ("8 in the morning on Monday", {"days": ["16"], "at": "08:00"}),
+    ("between 2 and 3 in the afternoon", {"times": ["14:00-15:00"]}),
+    ("early Monday morning", {"days": ["16"], "times": ["-10:00"]}),
+    ("late Tuesday afternoon", {"days": ["17"], "times": ["15:00-18:00"]}),
+    ("early on Monday", {"days": ["16"], "times": ["-10:00"]}),
+    ("late on Friday", {"days": ["13"], "times": ["16:00-"]}),
+    ("mid-morning", {"times": ["09:30-11:30"]}),
+    # what is counted beside a time is none
+    ("for the 3 of us on Monday", {"days": ["16"]}),
+    ("for my 2 kids tomorrow at 3", {"days": ["13"], "at": "15:00"}),
+    ("my tooth has hurt for the last 3 days, is Monday free?", {"days": ["16"]}),
+    ("I have no insurance at the moment, is Monday free?", {"days": ["16"]}),
+    ("right now", {"first_available": True}),
     ("my knee has hurt since Monday, can I come tomorrow?", {"days": ["13"]}),
     ("I was there last week, is tomorrow free?", {"days": ["13"]}),
 ]
@@ -137,6 +248,26 @@ def test_a_day_without_its_year_is_the_nearest_one() -> None:
     assert heard("January 5").past_date == "January 5"
 
 
+def test_day_and_month_stand_as_the_country_writes_them() -> None:
+    british = heard("3/4", region="GB")
+    assert list(british.readings) == [days("2026-04-03"), days("2027-03-04")]
+    assert british.entities[0].value == "2026-04-03"
+    assert heard("born 3/4/1985", region="GB").birth_date == date(1985, 4, 3)
+    assert heard("born 3/4/1985").birth_date == date(1985, 3, 4)
+
+
+def test_a_year_may_be_spoken() -> None:
+    born = date(1986, 1, 25)
+    assert heard("January twenty five nineteen eighty six", asked="birth_date").birth_date == born
+    assert heard("born January 25 two thousand and eighteen").birth_date == date(2018, 1, 25)
+
+
+def test_night_goes_on_after_midnight() -> None:
+    at_night = {"opens": time(0), "closes": time(0)}
+    assert heard("3 at night", **at_night).when == When(at=time(3))
+    assert heard("10 at night", **at_night).when == When(at=time(22))
+
+
 @pytest.mark.parametrize("weekday", ["Monday", "Tuesday", "Wednesday", "Thursday"])
 def test_next_weekday_is_next_week_once_this_weeks_is_over(weekday: str) -> None:
     meaning = heard(f"next {weekday}")
@@ -165,7 +296,8 @@ def test_a_day_that_is_over_is_named(text: str) -> None:
     [
         "may I come in?", "this may take longer", "may one of us come?", "I sat down in the sun", "wait a second",
         "soldiers march", "2 people", "120/80", "24/7", "it costs $10.50", "Good morning!", "have a nice weekend",
-        "the second one", "room 12", "version 1.2.3", "call 0151 2345678", "my son is 9", "30/4.85",
+        "for 2 people", "party of 5", "not right now", "not now", "it takes 2 hours", "how about some one else",
+        "second wave", "every industry", "the second one", "room 12", "version 1.2.3", "call 0151 2345678", "my son is 9", "30/4.85",
     ],
 )  # fmt: skip
 def test_ordinary_words_and_numbers_are_no_time(text: str) -> None:
@@ -176,5 +308,17 @@ def test_ordinary_words_and_numbers_are_no_time(text: str) -> None:
 def test_entities_have_the_form_of_the_scorer() -> None:
     (entity,) = heard("can I come tomorrow at 9:20 please").entities
     assert (entity.kind, entity.text, entity.value) == ("datetime", "tomorrow at 9:20", "2026-03-13T09:20:00")
+    (entity,) = heard("from 10 am for 3 hours").entities
+    assert (entity.kind, entity.start, entity.end) == ("timerange", "10:00:00", "13:00:00")
+    (entity,) = heard("at 10 for 30 minutes").entities
+    assert (entity.kind, entity.start, entity.end) == ("timerange", "10:00:00", "10:30:00")
+    (entity,) = heard("within two hours").entities
+    assert (entity.kind, entity.start, entity.end) == ("datetimerange", "2026-03-12T09:00", "2026-03-12T11:00")
+    (entity,) = heard("end of the day").entities
+    assert (entity.kind, entity.value) == ("time", "23:59:59")
+    (entity,) = heard("every Monday for six weeks").entities
+    assert entity.kind == "set"
+    (entity,) = heard("since April").entities
+    assert (entity.kind, entity.start, entity.end) == ("daterange", "2026-04-01", None)
     (entity,) = heard("next week").entities
     assert (entity.kind, entity.start, entity.end) == ("daterange", "2026-03-16", "2026-03-23")
