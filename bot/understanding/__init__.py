@@ -77,7 +77,7 @@ def understand(text: str, context: Context) -> Meaning:
         times = dates.read(wished, lexicon, scene, calendar=False)
     wish = parted[1] if parted else _in_order(wished, lexicon, scene) or times
     meant = without(without(spoken, identity.EMAIL), lexicon.refused)  # "leo@example.com" is nobody's name
-    named = names.find(meant, lexicon, context, {start for start, _ in times.spans})
+    named = names.find(meant, lexicon, context, {start for start, _ in times.spans}, writer=writer.name)
     # Where nobody is known yet, "for Ana Lima" may well be the writer.
     is_strange = named.stranger is not None and bool(context.patients)
     refused, refuses_writer = _refused(said, lexicon, context)

@@ -41,6 +41,7 @@ class Lexicon:
     shy: frozenset[str]
     ordinal_suffixes: tuple[str, ...]
     ordinary: frozenset[str]  # words that are no names
+    nicknames: dict[str, frozenset[str]]  # what else somebody of a given name is called
     speaks: dict[str, Phrases]  # by ISO 639-1: that a doctor shall speak it
     modes: dict[Literal["in_person", "video"], Phrases]
     joints: re.Pattern[str]  # between two wishes of one message
@@ -105,7 +106,10 @@ def load(language: str) -> Lexicon:
         terms=_by_first_word(_terms(data["time"])),
         shy=frozenset(data["time"]["shy"]),
         ordinal_suffixes=tuple(data["time"]["ordinal_suffixes"]),
-        ordinary=frozenset(word for text in _strings(data) for word in plain(text.replace("|", " ")).split()),
+        nicknames=_nicknames(data["nicknames"]),
+        ordinary=frozenset(
+            word for text in _strings({**data, "nicknames": {}}) for word in plain(text.replace("|", " ")).split()
+        ),
         joints=re.compile(rf"(?i)[,;.?!]?\s+(?:{_either(data['clauses']['joints'])})\s+|[,;.?!]\s+"),
         refused=_refused(data["people"]),
         speaks={
@@ -123,6 +127,16 @@ def load(language: str) -> Lexicon:
         units={word: unit for unit, words in data["time"]["unit"].items() for word in words},
         shift={name: frozenset(data["moving"][name]) for name in ("later", "earlier", "one", "half")},
     )
+
+
+def _nicknames(short: dict[str, list[str]]) -> dict[str, frozenset[str]]:
+    """Both ways: Robert is Bob, and Bob is Robert."""
+    found: dict[str, set[str]] = {}
+    for name, nicknames in short.items():
+        found.setdefault(name, set()).update(nicknames)
+        for nickname in nicknames:
+            found.setdefault(nickname, set()).add(name)
+    return {name: frozenset(others) for name, others in found.items()}
 
 
 def _any_of(phrases: list[str]) -> re.Pattern[str]:

@@ -1,0 +1,121 @@
+"""Who and what is named, where names are made of words that mean something else too."""
+
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from bot.understanding.meaning import Meaning
+from core.scheduling.directory import Directory, Insurance, Location, Practitioner, Specialty
+from tests.bot.understanding.clinic import heard
+
+_UTC = ZoneInfo("UTC")
+TOWN = Directory(
+    specialties=(
+        Specialty("dentistry", "Dentistry", ("dentist", "dental")),
+        Specialty("ophthalmology", "Ophthalmology", ("eye doctor",)),
+    ),
+    practitioners=(
+        Practitioner(1, "", "", "Braid It Up", (), ()),
+        Practitioner(2, "", "", "The Shop - Cuts For Men & Women", (), ()),
+        Practitioner(3, "", "", "Hillcrest", (), ()),
+        Practitioner(4, "", "", "Hillcrest Redwood City", (), ()),
+        Practitioner(5, "", "", "Family Dental Care", ("dentistry",), ()),
+        Practitioner(6, "Dr", "", "Radhika M. Varma, MD", (), ()),
+        Practitioner(7, "Dr", "Robert", "Haddad", (), ()),
+        Practitioner(8, "Dr", "Helena", "Long", (), ()),
+        Practitioner(9, "", "", "Springfield Dental Excellence", ("dentistry",), ()),
+        Practitioner(10, "", "", "Springfield", ("dentistry",), ()),
+        Practitioner(11, "Dr", "", "Alexis", (), ()),
+        Practitioner(12, "Dr", "", "Morgan", (), ()),
+    ),
+    locations=tuple(
+        Location(number, name, "", _UTC, "911")
+        for number, name in enumerate(
+            ("Springfield", "Redwood City", "San Francisco", "South San Francisco", "St. Helena", "New York City"), 1
+        )
+    ),
+    insurances=(Insurance(1, "Blue Cross Blue Shield"), Insurance(2, "Aetna")),
+)
+
+
+def in_town(text: str, asked: str | None = None) -> Meaning:
+    return heard(text, directory=TOWN, asked=asked, patients=())
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "can you do it on Friday?",
+        "I need it for me",
+        "The women in my family",
+        "A dentist for men, please",
+        "I need family dental care",
+        "i want it up to 5",
+        "a long visit",
+        "I'm looking for a dentist in Springfield",
+        "anybody in St. Helena",
+    ],
+)
+def test_ordinary_words_of_names_name_nobody(text: str) -> None:
+    assert in_town(text).practitioners == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "practitioners"),
+    [
+        ("Braid It Up on Friday", (1,)),
+        ("Can I get in at The Shop - Cuts for Men & Women?", (2,)),
+        ("Hillcrest tomorrow", (3,)),
+        ("hillcrest tomorrow", (3,)),
+        ("Hillcrest Redwood City tomorrow", (4,)),
+        ("I'd like Family Dental Care", (5,)),
+        ("at springfield dental excellence", (9,)),
+        ("Dr. Radhika Varma", (6,)),
+        ("radhika varma please", (6,)),
+        ("Dr Varma", (6,)),
+        ("Dr Long", (8,)),
+        ("Helena Long", (8,)),
+    ],
+)
+def test_practices_and_people_are_named_by_what_is_their_own(text: str, practitioners: tuple[int, ...]) -> None:
+    assert in_town(text).practitioners == practitioners
+
+
+def test_who_is_called_as_a_place_is_takes_its_name_and_not_the_place() -> None:
+    assert in_town("Springfield Dental Excellence").locations == ()
+    assert in_town("a dentist in Springfield").locations == (1,)
+
+
+@pytest.mark.parametrize(
+    ("text", "practitioners"),
+    [
+        ("Dr Bob tomorrow", (7,)),
+        ("Dr. Rob Haddad", (7,)),
+        ("can I get Hadad on Friday?", (7,)),
+        ("hadad", (7,)),
+        ("Is Haddad's calendar open?", (7,)),
+        ("I have had a cough", ()),
+    ],
+)
+def test_doctors_are_known_by_short_names_and_with_a_typo(text: str, practitioners: tuple[int, ...]) -> None:
+    assert in_town(text).practitioners == practitioners
+
+
+@pytest.mark.parametrize(
+    ("text", "locations"),
+    [
+        ("anyone in SF?", (3,)),
+        ("in San Fran please", (3,)),
+        ("South San Francisco", (4,)),
+        ("NYC", (6,)),
+        ("sf", ()),
+        ("SOMETHING IN SPRINGFIELD", (1,)),
+    ],
+)
+def test_places_are_known_by_their_first_letters(text: str, locations: tuple[int, ...]) -> None:
+    assert in_town(text).locations == locations
+
+
+def test_insurances_are_known_by_their_first_letters() -> None:
+    assert in_town("do you take BCBS?").insurances == (1,)
+    assert in_town("do you take blue cross blue sheild?").insurances == (1,)
