@@ -17,6 +17,7 @@ _TOKEN = re.compile(r"[^\W_]+(?:'[^\W_]+)*")
 _SHORTEST_WITH_TYPO = 5
 _SHORTEST_PHRASE_WITH_TYPO = 7
 _SHORTEST_OF_LAST = 4  # letters of the last word of a shortened name: "San Fran"
+_MOST = 9  # people that a word of longer names may name
 K = TypeVar("K", int, str)
 
 
@@ -145,6 +146,7 @@ class People:
         self._particles = frozenset(lexicon.people["particles"])
         for practitioner in directory.practitioners:
             self._add(practitioner)
+        self._keep_apart()
         self._add_nicknames(directory, lexicon)
 
     def _add(self, practitioner: Practitioner) -> None:
@@ -161,6 +163,11 @@ class People:
             for spoken in (words, names):
                 if len(spoken) > 1:
                     self.whole.add(" ".join(spoken), practitioner.id)
+
+    def _keep_apart(self) -> None:
+        """A word that stands in many longer names ("Center") names nobody by itself."""
+        for word in [word for word, people in self.family.items() if len(people) > _MOST and word not in self.alone]:
+            self._besides.setdefault(word, set()).update(self.family.pop(word))
 
     def _add_nicknames(self, directory: Directory, lexicon: Lexicon) -> None:
         """What people are called for short, except where that is another's given name."""
@@ -187,7 +194,7 @@ class People:
             fitting = _fitting(self._alike(word, like) for word in words)
         for word in words:
             fitting = self.told_apart(fitting, word) or fitting
-        whole = self._exact.get("".join(words), set())
+        whole = self._exact.get("".join(words)) or fitting & set().union(*(self._exact.get(word, ()) for word in words))
         return frozenset(whole or fitting)
 
     def told_apart(self, people: Iterable[int], word: str) -> set[int]:

@@ -163,8 +163,8 @@ class _Practitioners:
         """How like a name its words must be, of 100; None where they must be the same."""
         if self._is_announced(position):
             return _LIKE
-        may_be_patient = self._before(position) in self.lexicon.people["for"]
-        return _VERY_LIKE if self._stands_out(position) and not may_be_patient else None
+        is_other = self._before(position) in self.lexicon.people["for"] or self.match.knows(self.known[position])
+        return _VERY_LIKE if self._stands_out(position) and not is_other else None
 
     def _is_sure(self, position: int, name: list[str]) -> bool:
         """Whether words without a title are a name, and not words of the language or of somebody's longer name."""

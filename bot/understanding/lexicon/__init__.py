@@ -42,6 +42,7 @@ class Lexicon:
     ordinal_suffixes: tuple[str, ...]
     ordinary: frozenset[str]  # words that are no names
     nicknames: dict[str, frozenset[str]]  # what else somebody of a given name is called
+    name_here: re.Pattern[str]  # "Ana here", at the beginning of a clause
     speaks: dict[str, Phrases]  # by ISO 639-1: that a doctor shall speak it
     modes: dict[Literal["in_person", "video"], Phrases]
     joints: re.Pattern[str]  # between two wishes of one message
@@ -53,6 +54,11 @@ class Lexicon:
     units: dict[str, str]  # the words for lengths of time, and what they mean
     shift: dict[str, frozenset[str]]  # by how much a visit shall move
     target: re.Pattern[str]  # what stands before the time to which a visit shall move
+
+    @cached_property
+    def given_names(self) -> frozenset[str]:
+        """Usual given names, without those that are words of time."""
+        return frozenset(self.nicknames.keys() - self.terms.keys())
 
     @cached_property
     def numbers(self) -> dict[str, int]:
@@ -106,9 +112,12 @@ def load(language: str) -> Lexicon:
         terms=_by_first_word(_terms(data["time"])),
         shy=frozenset(data["time"]["shy"]),
         ordinal_suffixes=tuple(data["time"]["ordinal_suffixes"]),
-        nicknames=_nicknames(data["nicknames"]),
+        nicknames=_nicknames(data["given_names"]),
+        name_here=re.compile(
+            rf"(?:\A|[.,!]\s)\s*(?P<name>[^\W\d_a-z]\w+(?: [^\W\d_a-z]\w+){{0,2}}),? (?i:{_either(data['people']['here'])})\b"
+        ),
         ordinary=frozenset(
-            word for text in _strings({**data, "nicknames": {}}) for word in plain(text.replace("|", " ")).split()
+            word for text in _strings({**data, "given_names": {}}) for word in plain(text.replace("|", " ")).split()
         ),
         joints=re.compile(rf"(?i)[,;.?!]?\s+(?:{_either(data['clauses']['joints'])})\s+|[,;.?!]\s+"),
         refused=_refused(data["people"]),

@@ -1,5 +1,6 @@
 """Who and what is named, where names are made of words that mean something else too."""
 
+from datetime import date
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -119,3 +120,64 @@ def test_places_are_known_by_their_first_letters(text: str, locations: tuple[int
 def test_insurances_are_known_by_their_first_letters() -> None:
     assert in_town("do you take BCBS?").insurances == (1,)
     assert in_town("do you take blue cross blue sheild?").insurances == (1,)
+
+
+@pytest.mark.parametrize(
+    ("text", "asked", "name"),
+    [
+        ("My name is Mark", None, "Mark"),
+        ("my name is mark", None, "mark"),
+        ("my name is mark i need a dentist", None, "mark"),
+        ("my name is ana may i come tomorrow", None, "ana"),
+        ("My name is Ana Price", None, "Ana Price"),
+        ("this is Mark btw", None, "Mark"),
+        ("this is bob, i need a checkup", None, "bob"),
+        ("I'm Angela I would like to come", None, "Angela"),
+        ("Hi, Ana Lima here", None, "Ana Lima"),
+        ("Yes I am Mark.", "name", "Mark"),
+        ("I'm Mark", "name", "Mark"),
+        ("it's mark", "name", "mark"),
+        ("John. I've had a cough for a week", "name", "John"),
+        ("john, and it is urgent", "name", "john"),
+        ("my daughter Zoe needs glasses", None, "Zoe"),
+        ("it is 3PM here", None, None),
+        ("I'm good", "name", None),
+        ("I'm Sick", None, None),
+        ("is Morgan here today?", None, None),
+        ("Dr. Alexis. She is the best", "name", None),
+        ("Tuesday. Or Friday", "name", None),
+        ("Dental. Since yesterday", "name", None),
+        ("call me tomorrow", None, None),
+    ],
+)
+def test_names_of_writers_are_told_from_other_words(text: str, asked: str | None, name: str | None) -> None:
+    assert in_town(text, asked).name == name
+
+
+@pytest.mark.parametrize(
+    ("text", "asked", "name", "practitioners"),
+    [
+        ("My name is Alexis", None, "Alexis", ()),
+        ("Alexis", "name", "Alexis", ()),
+        ("Alexis. I have a sore throat", "name", "Alexis", ()),
+        ("I'm Alexis, I'd like to see Dr. Alexis", None, "Alexis", (11,)),
+        ("My name is Alexis and I want an appointment with Dr Morgan", None, "Alexis", (12,)),
+        ("my daughter Alexis needs to see Morgan", None, "Alexis", (12,)),
+        ("Alexis tomorrow", None, None, (11,)),
+    ],
+)
+def test_a_patient_may_be_called_as_a_doctor_is(
+    text: str, asked: str | None, name: str | None, practitioners: tuple[int, ...]
+) -> None:
+    meaning = in_town(text, asked)
+    assert (meaning.name, meaning.practitioners) == (name, practitioners)
+
+
+def test_whom_somebody_is_compared_with_is_not_meant() -> None:
+    assert in_town("Dr. Morgan please, he is nicer than Dr. Alexis.").practitioners == (12,)
+    assert in_town("I don't want Dr. Alexis but Dr. Morgan").practitioners == (12,)
+
+
+def test_a_day_of_long_ago_is_a_birth_date_only_beside_the_name() -> None:
+    assert in_town("My name is Ana Lima, I was there on 3 March 2024").birth_date is None
+    assert in_town("My name is Ana Lima, 3 March 1990").birth_date == date(1990, 3, 3)
