@@ -87,7 +87,7 @@ class Vocabulary(Generic[K]):
         for form in (phrase, phrase.removesuffix("s")):
             if form in self.phrases:
                 return self.phrases[form]
-        if len(phrase) < _SHORTEST_PHRASE_WITH_TYPO or phrase in ordinary:
+        if len(phrase) < _SHORTEST_PHRASE_WITH_TYPO - 1 or phrase in ordinary:  # a letter may be missing
             return ()
         first, _, more = phrase.partition(" ")
         alike = self.going_on.get(first, []) if more else self.long_words
@@ -219,6 +219,31 @@ def _closest(word: str, index: dict[str, set[int]], like: int) -> set[int]:
     return {person for name, score, _ in close if score == best and name[0] == word[0] for person in index[name]}
 
 
+def of_fields(said: Sequence[Token], lexicon: Lexicon) -> list[Token]:
+    """The words of a message, where "the eye guy" and "a knee doc" are doctors."""
+    doctor, *others = lexicon.people["doctor"]
+    return [token._replace(word=doctor) if token.word in others else token for token in said]
+
+
+def _doctors(phrase: str, lexicon: Lexicon) -> Iterator[str]:
+    """What a specialty is called, as `of_fields` has it: "eye doctor" is "doctor for the eye" as well."""
+    words = " ".join(token.word for token in of_fields(tokens(phrase), lexicon))
+    yield phrase
+    yield words
+    body = words.removesuffix(lexicon.people["doctor"][0]).rstrip()
+    if body and body != words:
+        yield from (form.format(body) for form in lexicon.people["doctor_of"])
+
+
+def _leading_to(known: set[str], phrases: dict[str, tuple[str, ...]]) -> Vocabulary[str]:
+    found: Vocabulary[str] = Vocabulary()
+    for phrase, codes in phrases.items():
+        for code in codes:
+            if code in known:
+                found.add(phrase, code)
+    return found
+
+
 class Matcher:
     """A directory, ready to be looked for in messages."""
 
@@ -229,7 +254,11 @@ class Matcher:
         self.insurances: Vocabulary[int] = Vocabulary()
         for specialty in directory.specialties:
             for phrase in (specialty.label, *specialty.words):
-                self.specialties.add(phrase, specialty.code)
+                for said in _doctors(phrase, lexicon):
+                    self.specialties.add(said, specialty.code)
+        codes = {specialty.code for specialty in directory.specialties}
+        self.symptoms = _leading_to(codes, lexicon.symptoms)
+        self.parts = _leading_to(codes, lexicon.parts)
         for visit_type in directory.visit_types:
             for phrase in (visit_type.label, *visit_type.words):
                 self.visit_types.add(phrase, visit_type.id)
@@ -257,7 +286,7 @@ class Matcher:
 
     def is_thing(self, words: str) -> bool:
         """Whether plain words are what something of the clinic is called."""
-        return any(words in vocabulary.phrases for vocabulary in self._vocabularies)
+        return any(words in vocabulary.phrases for vocabulary in (*self._vocabularies, self.symptoms, self.parts))
 
 
 _matchers: dict[int, tuple[weakref.ref[Directory], Matcher]] = {}

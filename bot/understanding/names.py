@@ -1,14 +1,14 @@
 """Who and what a message names: practitioners, specialties, visit types, locations, known patients."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, pairwise, takewhile
 
 from rapidfuzz import process
 from rapidfuzz.distance import OSA
 
-from bot.understanding.index import Found, K, Matcher, Token, matcher, tokens
+from bot.understanding.index import Found, K, Matcher, Token, Vocabulary, matcher, of_fields, tokens
 from bot.understanding.lexicon import Lexicon
 from bot.understanding.meaning import Context
 from bot.understanding.text import plain
@@ -18,6 +18,7 @@ _SENTENCE_END = frozenset(".!?")
 _SHORTEST_WITH_TYPO = 5
 _LIKE = 80  # of 100: one wrong letter in five, two in ten
 _VERY_LIKE = 88  # one wrong letter in nine
+_NEAR = 4  # words between a part of the body and what is wrong with it
 _LONGEST_ALONE = 2  # words of a message that is nothing but a name
 
 
@@ -50,7 +51,7 @@ def find(text: str, lexicon: Lexicon, context: Context, taken: set[int], *, writ
     return Names(
         practitioners=tuple(sorted(people)),
         unknown_practitioner=unknown,
-        specialties=_keys(match.specialties.find(_of_fields(said, lexicon), lexicon.ordinary)),
+        specialties=_specialties(said, lexicon, match),
         visit_types=_keys(match.visit_types.find(said, lexicon.ordinary)),
         # "The Springfield Dental Group" is somebody to be seen, wherever they are.
         locations=_keys(place for place in places if not _is_within(place, spans)),
@@ -74,10 +75,19 @@ def _is_within(place: Found[int], spans: Iterable[tuple[int, int]]) -> bool:
     return any(start <= place.start and place.end <= end for start, end in spans)
 
 
-def _of_fields(said: Sequence[Token], lexicon: Lexicon) -> list[Token]:
-    """The words of a message, where "the eye guy" and "a knee doc" are doctors."""
-    doctor, *too = lexicon.people["doctor"]
-    return [token._replace(word=doctor) if token.word in too else token for token in said]
+def _specialties(said: Sequence[Token], lexicon: Lexicon, match: Matcher) -> tuple[str, ...]:
+    """The specialties that are named; where none is, those to which symptoms lead."""
+    named = _keys(match.specialties.find(of_fields(said, lexicon), lexicon.ordinary))
+    return named or _keys(chain(match.symptoms.find(said, lexicon.ordinary), _in_trouble(said, lexicon, match.parts)))
+
+
+def _in_trouble(said: Sequence[Token], lexicon: Lexicon, parts: Vocabulary[str]) -> Iterator[Found[str]]:
+    """ "My knee hurts": parts of the body with a word of trouble at most a few words away."""
+    places = {token.start: place for place, token in enumerate(said)}
+    trouble = [place for place, token in enumerate(said) if token.word in lexicon.trouble]
+    for part in parts.find(said, lexicon.ordinary) if trouble else ():
+        if any(abs(place - places[part.start]) <= _NEAR for place in trouble):
+            yield part
 
 
 class _Practitioners:
@@ -161,10 +171,14 @@ class _Practitioners:
 
     def _like(self, position: int) -> int | None:
         """How like a name its words must be, of 100; None where they must be the same."""
+        if self._is_titled(position):
+            return _LIKE
+        if self.match.knows(self.known[position]):
+            return None
         if self._is_announced(position):
             return _LIKE
-        is_other = self._before(position) in self.lexicon.people["for"] or self.match.knows(self.known[position])
-        return _VERY_LIKE if self._stands_out(position) and not is_other else None
+        may_be_patient = self._before(position) in self.lexicon.people["for"]
+        return _VERY_LIKE if self._stands_out(position) and not may_be_patient else None
 
     def _is_sure(self, position: int, name: list[str]) -> bool:
         """Whether words without a title are a name, and not words of the language or of somebody's longer name."""
@@ -238,7 +252,7 @@ def _patients(
     named: dict[str, list[tuple[int, list[str]]]] = {}
     for patient, name in context.patients:
         first, *more = plain(name).split()
-        word = _alike(first, said.keys(), guess=context.asked_whom)
+        word = _alike(first, said.keys(), guess=context.asked_whom) or _short(first, said, lexicon)
         if word is None or word in taken or (word != first and word in lexicon.ordinary):
             continue
         before = next((earlier for earlier, later in pairwise(words) if later is said[word]), None)
@@ -300,6 +314,11 @@ def _told_apart(namesakes: list[tuple[int, list[str]]], after: str, spoken: list
 
 def _is_last_name(word: str, lexicon: Lexicon) -> bool:
     return word[0].isupper() and plain(word) not in lexicon.ordinary
+
+
+def _short(name: str, said: dict[str, re.Match[str]], lexicon: Lexicon) -> str | None:
+    """The word of a message that somebody of this name is called for short."""
+    return next((word for word in said if word in lexicon.nicknames.get(name, ())), None)
 
 
 def _alike(name: str, said: Iterable[str], *, guess: bool) -> str | None:

@@ -42,6 +42,9 @@ class Lexicon:
     ordinal_suffixes: tuple[str, ...]
     ordinary: frozenset[str]  # words that are no names
     nicknames: dict[str, frozenset[str]]  # what else somebody of a given name is called
+    symptoms: dict[str, tuple[str, ...]]  # with the specialties to which they lead, the likeliest first
+    parts: dict[str, tuple[str, ...]]  # of the body, as before
+    trouble: frozenset[str]  # words beside which a part of the body is a symptom
     name_here: re.Pattern[str]  # "Ana here", at the beginning of a clause
     speaks: dict[str, Phrases]  # by ISO 639-1: that a doctor shall speak it
     modes: dict[Literal["in_person", "video"], Phrases]
@@ -113,11 +116,16 @@ def load(language: str) -> Lexicon:
         shy=frozenset(data["time"]["shy"]),
         ordinal_suffixes=tuple(data["time"]["ordinal_suffixes"]),
         nicknames=_nicknames(data["given_names"]),
+        symptoms=_by_phrase(data["symptoms"]["named"]),
+        parts=_by_phrase(data["symptoms"]["parts"]),
+        trouble=frozenset(data["symptoms"]["trouble"]),
         name_here=re.compile(
             rf"(?:\A|[.,!]\s)\s*(?P<name>[^\W\d_a-z]\w+(?: [^\W\d_a-z]\w+){{0,2}}),? (?i:{_either(data['people']['here'])})\b"
         ),
         ordinary=frozenset(
-            word for text in _strings({**data, "given_names": {}}) for word in plain(text.replace("|", " ")).split()
+            word
+            for text in _strings({**data, "given_names": {}, "symptoms": {}})
+            for word in plain(text.replace("|", " ")).split()
         ),
         joints=re.compile(rf"(?i)[,;.?!]?\s+(?:{_either(data['clauses']['joints'])})\s+|[,;.?!]\s+"),
         refused=_refused(data["people"]),
@@ -136,6 +144,10 @@ def load(language: str) -> Lexicon:
         units={word: unit for unit, words in data["time"]["unit"].items() for word in words},
         shift={name: frozenset(data["moving"][name]) for name in ("later", "earlier", "one", "half")},
     )
+
+
+def _by_phrase(phrases: dict[str, list[str]]) -> dict[str, tuple[str, ...]]:
+    return {phrase: tuple(codes.split()) for codes, group in phrases.items() for phrase in group}
 
 
 def _nicknames(short: dict[str, list[str]]) -> dict[str, frozenset[str]]:

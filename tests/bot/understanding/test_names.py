@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from bot.understanding.meaning import Meaning
+from core.scheduling import vocabulary
 from core.scheduling.directory import Directory, Insurance, Location, Practitioner, Specialty
 from tests.bot.understanding.clinic import heard
 
@@ -181,3 +182,41 @@ def test_whom_somebody_is_compared_with_is_not_meant() -> None:
 def test_a_day_of_long_ago_is_a_birth_date_only_beside_the_name() -> None:
     assert in_town("My name is Ana Lima, I was there on 3 March 2024").birth_date is None
     assert in_town("My name is Ana Lima, 3 March 1990").birth_date == date(1990, 3, 3)
+
+
+@pytest.mark.parametrize(
+    ("text", "patients"),
+    [("for Bob", (1,)), ("for bobby tomorrow", (1,)), ("Kate needs a dentist", (2,)), ("my bill is wrong", ())],
+)
+def test_patients_are_known_by_short_names(text: str, patients: tuple[int, ...]) -> None:
+    known = ((1, "Robert"), (2, "Katherine"), (3, "William"))
+    assert heard(text, directory=TOWN, patients=known).patients == patients
+
+
+@pytest.mark.parametrize(
+    ("text", "specialties"),
+    [
+        ("my shrink", ("psychiatry",)),
+        ("the eye guy", ("ophthalmology",)),
+        ("my knee doc", ("orthopedics",)),
+        ("is the skin lady in?", ("dermatology",)),
+        ("a dr for my nerves", ("neurology",)),
+        ("elderly specialist", ("geriatrics",)),
+        ("a denist", ("dentistry",)),
+        ("my son has pimples", ("dermatology", "primary_care")),
+        ("a dermatologist for pimples", ("dermatology",)),
+        ("sore knee", ("orthopedics", "primary_care")),
+        ("my shoulder hurts when I lift it", ("orthopedics", "primary_care")),
+        ("I am on my knees begging you", ()),
+        ("I lost a filling", ("dentistry",)),
+        ("I got your message, no stress", ()),
+        ("call me back, there is a problem", ()),
+    ],
+)
+def test_lay_words_and_symptoms_lead_to_a_specialty(text: str, specialties: tuple[str, ...]) -> None:
+    assert heard(text, directory=Directory(specialties=vocabulary.specialties())).specialties == specialties
+
+
+def test_symptoms_lead_to_what_the_clinic_knows() -> None:
+    assert in_town("my eye hurts").specialties == ("ophthalmology",)
+    assert in_town("my knee hurts").specialties == ()
