@@ -13,6 +13,7 @@ from msgspec import structs
 from bot.understanding import dates, identity, intents, names, shifts
 from bot.understanding.clauses import clauses, halves, without
 from bot.understanding.grammar import Scene
+from bot.understanding.index import matcher
 from bot.understanding.lexicon import Lexicon, load
 from bot.understanding.meaning import Context, Meaning, When
 from bot.understanding.text import SAFETY_LIMIT, as_written, clean, plain
@@ -71,13 +72,20 @@ def understand(text: str, context: Context) -> Meaning:
 
     spoken = _without_writer(said, lexicon, context)
     writer = identity.read(
-        spoken, lexicon, times.dates, context.asked, context.region, scene.today, says_else=says_else
+        spoken,
+        lexicon,
+        times.dates,
+        context.asked,
+        context.region,
+        scene.today,
+        says_else=says_else,
+        is_thing=matcher(context.directory, lexicon).is_thing,
     )
     if writer.birth_date:
         times = dates.read(wished, lexicon, scene, calendar=False)
     wish = parted[1] if parted else _in_order(wished, lexicon, scene) or times
     meant = without(without(spoken, identity.EMAIL), lexicon.refused)  # "leo@example.com" is nobody's name
-    named = names.find(meant, lexicon, context, {start for start, _ in times.spans})
+    named = names.find(meant, lexicon, context, {start for start, _ in times.spans}, writer=writer.name)
     # Where nobody is known yet, "for Ana Lima" may well be the writer.
     is_strange = named.stranger is not None and bool(context.patients)
     refused, refuses_writer = _refused(said, lexicon, context)

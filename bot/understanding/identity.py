@@ -1,7 +1,7 @@
 """Who the writer is: own name, birth date, e-mail, phone number."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date
 
@@ -19,7 +19,12 @@ EMAIL = re.compile(r"(?<![\w.+-])[\w.+%'-]{1,64}@[^\W_][\w-]{0,62}(?:\.[\w-]{1,6
 _NAME_WORD = re.compile(r"[^\W\d_][^\s\d,;:!?()\[\]<>@/\\|\"=*#%&_+]*")
 _PLAIN_WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
 _NUMBERS = re.compile(r"\d+")
+_LEADS_TO_NAME = re.compile(r"[\s:=\"'-]*")
+_SENTENCE_END = re.compile(r"[.!?;](?:\s+|\Z)")
+_COMMA = re.compile(r",\s*")
+_APOSTROPHE = re.compile(r"['’]")
 _MOST_WORDS = 10
+_MOST_WORDS_OF_FIRST = 4
 _LONGEST = 80
 
 
@@ -42,17 +47,18 @@ def read(
     today: date,
     *,
     says_else: Callable[[str], bool],
+    is_thing: Callable[[str], bool],
 ) -> Identity:
     """What `text` says about its writer; a birth date may lie in the future, which is for the dialog to say.
 
-    `says_else` tells a whole message that has another meaning ("Skip") from a name.
+    `says_else` tells a whole message that has another meaning ("Skip") from a name; `is_thing` what something of the clinic is called.
     """
     email = EMAIL.search(text)
     born, rest = _birth_date(text, lexicon, dates, asked, region, today)
     if email:
         rest = rest.replace(email[0], " , ")
     return Identity(
-        name=_name(rest, lexicon, asked) or (_whole_name(rest, lexicon, says_else) if asked == "name" else None),
+        name=_name(rest, lexicon, asked) or (_answer(rest, lexicon, says_else, is_thing) if asked == "name" else None),
         birth_date=born,
         email=email[0] if email else None,
         phone=_phone(rest, asked, region),
@@ -71,7 +77,7 @@ def _birth_date(
             asked == "birth_date"
             or cued
             or (asked is not None and long_ago)
-            or (long_ago and _introduces(text, lexicon))
+            or (long_ago and _introduces(text[: found.start], lexicon))
         ):
             day = found.day if region in MONTH_FIRST or found.other is None else found.other
             rest = f"{_without_cue(text[: found.start], lexicon)} , {text[found.end :]}"
@@ -87,8 +93,10 @@ def _without_cue(text: str, lexicon: Lexicon) -> str:
     return re.sub(rf"(?i)\b(?:and |on |i |was |my )*(?:{cues})\W*(?:on|is)?\W*\Z", "", text)
 
 
-def _introduces(text: str, lexicon: Lexicon) -> bool:
-    return _name(text, lexicon, None) is not None
+def _introduces(before: str, lexicon: Lexicon) -> bool:
+    """Whether a name has just been told: a day of long ago that stands beside it is no day of a visit."""
+    name = _name(before, lexicon, None)
+    return name is not None and plain(before).endswith(plain(name))
 
 
 def _of_this_century(day: date, written: str, today: date) -> date:
@@ -144,40 +152,97 @@ def international(number: str) -> str | None:
 
 
 def _name(text: str, lexicon: Lexicon, asked: Asked | None) -> str | None:
-    """The name after words that announce one."""
-    words = [(word[0], plain(word[0]), word.start()) for word in _NAME_WORD.finditer(text)]
-    for cue, capital in _cues(lexicon):
+    """The name after words that announce one, or before "here"."""
+    words = [(word[0], plain(word[0]), word.start(), word.end()) for word in _NAME_WORD.finditer(text)]
+    cased = any(word[0].islower() for word, _, _, _ in words)
+    for cue, sign in _cues(lexicon):
         for position in range(len(words) - len(cue)):
-            if tuple(word for _, word, _ in words[position : position + len(cue)]) == cue:
-                rest = text[words[position + len(cue)][2] :]
-                if name := _leading_name(rest, lexicon, capital=capital and asked != "name"):
+            if tuple(word for _, word, _, _ in words[position : position + len(cue)]) == cue:
+                end, start = words[position + len(cue) - 1][3], words[position + len(cue)][2]
+                leads = _LEADS_TO_NAME.fullmatch(text, end, start)
+                if leads and (name := _leading_name(text[start:], lexicon, sign(cased=cased, asked=asked == "name"))):
                     return name
-    return None
+    return _name_before_here(text, lexicon)
 
 
-def _cues(lexicon: Lexicon) -> list[tuple[tuple[str, ...], bool]]:
-    cues = [(phrase, False) for phrase in lexicon.people["name"]] + [
-        (p, True) for p in lexicon.people["name_if_capital"]
-    ]
-    return [(tuple(phrase.removesuffix("?").split()), capital) for phrase, capital in cues]
+Sign = Callable[[str, str, bool], bool]
+"""Whether a word, as written and plain, may belong to a name; and whether it is its first."""
 
 
-def _leading_name(text: str, lexicon: Lexicon, *, capital: bool) -> str | None:
-    """The name that `text` begins with; with capitals where they are the only sign of one."""
+def _cues(lexicon: Lexicon) -> Iterator[tuple[tuple[str, ...], Callable[..., Sign]]]:
+    """The words that announce a name, and how a name after them is known."""
+
+    def announced(*, cased: bool, **_: bool) -> Sign:
+        def is_name(written: str, word: str, is_first: bool) -> bool:
+            return word not in lexicon.ordinary or (
+                word in lexicon.people["also_names"] and (is_first or (cased and written[0].isupper()))
+            )
+
+        return is_name
+
+    def guessed(*, asked: bool, **_: bool) -> Sign:
+        def is_name(written: str, word: str, is_first: bool) -> bool:
+            is_given = is_first and word in lexicon.given_names
+            if word in lexicon.ordinary:
+                return (written[0].isupper() and word in lexicon.people["also_names"]) or (asked and is_given)
+            return asked or written[0].isupper() or is_given
+
+        return is_name
+
+    yield from ((tuple(phrase.split()), announced) for phrase in lexicon.people["name"])
+    yield from ((tuple(phrase.split()), guessed) for phrase in lexicon.people["name_if_capital"])
+
+
+def _leading_name(text: str, lexicon: Lexicon, is_name: Sign) -> str | None:
+    """The name that `text` begins with."""
     name: list[str] = []
-    for word in _without_honorific(text[: 2 * _LONGEST].split(), lexicon):
-        bare = word.strip(",;!?.") if not re.fullmatch(r"\w\.,?", word) else word.strip(",")
-        shape = _NAME_WORD.fullmatch(bare)
-        particle = plain(bare) in lexicon.people["particles"]
-        if shape is None or (capital and not (bare[0].isupper() or (name and particle))):
-            break
-        if plain(bare) in lexicon.ordinary and not particle and not (capital and bare[0].isupper()):
+    for written in _without_honorific(text[: 2 * _LONGEST].split(), lexicon):
+        bare = written.strip(",;!?.") if not re.fullmatch(r"\w\.,?", written) else written.strip(",")
+        bare = bare.removesuffix("'s")
+        particle = plain(bare) in lexicon.people["particles"] and (bool(name) or bare[:1].isupper())
+        if _NAME_WORD.fullmatch(bare) is None or not (particle or is_name(bare, plain(bare), not name)):
             break
         name.append(bare)
-        if word != bare and word[-1] in ",;!?.":
+        if written != bare and written[-1] in ",;!?.":
             break
     joined = " ".join(name)
     return joined if name and len(name) <= _MOST_WORDS and len(joined) <= _LONGEST else None
+
+
+def _name_before_here(text: str, lexicon: Lexicon) -> str | None:
+    """ "Hi, Ana Lima here": at the beginning of a clause, and no question."""
+    found = lexicon.name_here.search(text)
+    if found is None or "?" in text[found.end() :]:
+        return None
+    words = [plain(word) for word in found["name"].split()]
+    return None if any(word in lexicon.ordinary or word in lexicon.people["title"] for word in words) else found["name"]
+
+
+def _first_name(text: str, lexicon: Lexicon, is_thing: Callable[[str], bool]) -> str | None:
+    """ "John. I've had a cough", where a name was asked: the first sentence, or a given name before a comma."""
+    for mark in (_SENTENCE_END, _COMMA):
+        segment, *rest = mark.split(text, maxsplit=1)
+        words = [word.strip(" .,") for word in segment.split()]
+        plain_words = [plain(word) for word in words]
+        if not rest or not 1 <= len(words) <= _MOST_WORDS_OF_FIRST or is_thing(plain(segment)):
+            continue
+        is_given = plain_words[0] in lexicon.given_names
+        is_written = mark is _SENTENCE_END and all(word[:1].isupper() for word in words)
+        if (is_given or is_written) and not any(_is_no_name(word, lexicon) for word in plain_words):
+            return " ".join(words)
+    return None
+
+
+def _is_no_name(word: str, lexicon: Lexicon) -> bool:
+    is_ordinary = word in lexicon.ordinary and word not in lexicon.people["also_names"]
+    return is_ordinary or not word or word in lexicon.people["title"] or _is_of_time(word, lexicon)
+
+
+def _answer(
+    text: str, lexicon: Lexicon, says_else: Callable[[str], bool], is_thing: Callable[[str], bool]
+) -> str | None:
+    """The name in an answer to the question for one."""
+    return _whole_name(text, lexicon, says_else) or _first_name(text, lexicon, is_thing)
 
 
 def _whole_name(text: str, lexicon: Lexicon, says_else: Callable[[str], bool]) -> str | None:
@@ -203,7 +268,8 @@ def _is_ordinary(word: str, lexicon: Lexicon) -> bool:
     if not _PLAIN_WORD.fullmatch(word):
         return False
     allowed = (*lexicon.people["particles"], *lexicon.people["also_names"])
-    return plain(word) in lexicon.ordinary and plain(word) not in allowed and not word[0].isupper()
+    is_written_as_name = word[0].isupper() and not _APOSTROPHE.search(word)  # "I'm" is no name
+    return plain(word) in lexicon.ordinary and plain(word) not in allowed and not is_written_as_name
 
 
 def _is_of_time(word: str, lexicon: Lexicon) -> bool:

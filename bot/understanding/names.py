@@ -1,25 +1,25 @@
 """Who and what a message names: practitioners, specialties, visit types, locations, known patients."""
 
 import re
-import weakref
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
-from itertools import pairwise, takewhile
-from typing import Any, Generic, TypeVar
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain, pairwise, takewhile
 
-from rapidfuzz import fuzz, process
+from rapidfuzz import process
 from rapidfuzz.distance import OSA
 
+from bot.understanding.index import Found, K, Matcher, Token, Vocabulary, matcher, of_fields, tokens
 from bot.understanding.lexicon import Lexicon
 from bot.understanding.meaning import Context
 from bot.understanding.text import plain
-from core.scheduling.directory import Directory
 
 _WORD = re.compile(r"[^\W\d_](?:[^\W_]|['.-](?=[^\W_]))*")
+_SENTENCE_END = frozenset(".!?")
 _SHORTEST_WITH_TYPO = 5
-_SHORTEST_PHRASE_WITH_TYPO = 7
 _LIKE = 80  # of 100: one wrong letter in five, two in ten
-K = TypeVar("K", int, str)
+_VERY_LIKE = 88  # one wrong letter in nine
+_NEAR = 4  # words between a part of the body and what is wrong with it
+_LONGEST_ALONE = 2  # words of a message that is nothing but a name
 
 
 @dataclass(frozen=True)
@@ -34,211 +34,212 @@ class Names:
     insurances: tuple[int, ...] = ()
     patients: tuple[int, ...] = ()
     stranger: str | None = None  # somebody with the first name of one of them, and another last name
-    spans: tuple[tuple[int, int], ...] = ()  # where practitioners stand
 
 
-@dataclass
-class Vocabulary(Generic[K]):
-    """Phrases and what they stand for; the longest phrase at a place counts, long ones may hold a typo after the first letter."""
-
-    phrases: dict[str, tuple[K, ...]] = field(default_factory=dict)
-    longest: int = 0
-    long_words: list[str] = field(default_factory=list)  # where a typo is allowed
-    going_on: dict[str, list[str]] = field(default_factory=dict)  # phrases of several words, by their first word
-
-    def add(self, phrase: str, key: K) -> None:
-        for words in {plain(phrase), plain(phrase.replace("-", ""))} - {""}:
-            keys: tuple[K, ...] = self.phrases.get(words, ())
-            if key not in keys:
-                self.phrases[words] = keys + (key,)  # noqa: RUF005 - unpacking loses the type
-            self.longest = max(self.longest, words.count(" ") + 1)
-            if len(words) >= _SHORTEST_PHRASE_WITH_TYPO and not keys:
-                first, _, more = words.partition(" ")
-                (self.going_on.setdefault(first, []) if more else self.long_words).append(words)
-
-    def find(self, words: list[str], ordinary: frozenset[str]) -> tuple[K, ...]:
-        return tuple(dict.fromkeys(self._found(words, ordinary)))
-
-    def _found(self, words: list[str], ordinary: frozenset[str]) -> Iterator[K]:
-        position = 0
-        while position < len(words):
-            length = 1
-            for length in range(min(self.longest, len(words) - position), 0, -1):
-                if keys := self._keys(" ".join(words[position : position + length]), ordinary):
-                    yield from keys
-                    break
-            position += length
-
-    def _keys(self, phrase: str, ordinary: frozenset[str]) -> tuple[K, ...]:
-        for form in (phrase, phrase.removesuffix("s")):
-            if form in self.phrases:
-                return self.phrases[form]
-        if len(phrase) < _SHORTEST_PHRASE_WITH_TYPO or phrase in ordinary:
-            return ()
-        first, _, more = phrase.partition(" ")
-        alike = self.going_on.get(first, []) if more else self.long_words
-        close = process.extractOne(phrase, alike, scorer=OSA.distance, score_cutoff=1 + (len(phrase) > 8 and not more))
-        return self.phrases[close[0]] if close and close[0][0] == phrase[0] else ()
-
-
-class Matcher:
-    """A directory, ready to be looked for in messages."""
-
-    def __init__(self, directory: Directory, particles: Iterable[str]) -> None:
-        self.specialties: Vocabulary[str] = Vocabulary()
-        self.visit_types: Vocabulary[int] = Vocabulary()
-        self.locations: Vocabulary[int] = Vocabulary()
-        self.insurances: Vocabulary[int] = Vocabulary()
-        for specialty in directory.specialties:
-            for phrase in (specialty.label, *specialty.words):
-                self.specialties.add(phrase, specialty.code)
-        for visit_type in directory.visit_types:
-            for phrase in (visit_type.label, *visit_type.words):
-                self.visit_types.add(phrase, visit_type.id)
-        for location in directory.locations:
-            self.locations.add(location.name, location.id)
-        for insurance in directory.insurances:
-            for phrase in (insurance.name, *insurance.words):
-                self.insurances.add(phrase, insurance.id)
-        self.family: dict[str, set[int]] = {}
-        self.given: dict[str, set[int]] = {}
-        self._add_people(directory, particles)
-
-    def _add_people(self, directory: Directory, particles: Iterable[str]) -> None:
-        skipped = set(particles)
-        for practitioner in directory.practitioners:
-            for index, name in ((self.family, practitioner.family_name), (self.given, practitioner.given_name)):
-                for word in {plain(name).replace(" ", ""), *plain(name).split()} - skipped:
-                    index.setdefault(word, set()).add(practitioner.id)
-
-    def knows(self, word: str) -> bool:
-        """Whether a word begins, or is, the name of something or somebody of the clinic."""
-        vocabularies: tuple[Vocabulary[Any], ...] = (
-            self.specialties,
-            self.visit_types,
-            self.locations,
-            self.insurances,
-        )
-        return (
-            word in self.family
-            or word in self.given
-            or any(word in phrase.split() for vocabulary in vocabularies for phrase in vocabulary.phrases)
-        )
-
-    def people(self, words: list[str], *, guess: bool) -> frozenset[int]:
-        """Who of the directory is called like `words`; the fewest that all of them fit. `guess` allows a typo."""
-        fitting: set[int] = set()
-        for word in words:
-            named = self.family.get(word, set()) | self.given.get(word, set())
-            if not named and guess:
-                named = self._alike(word)
-            if named:
-                fitting = (fitting & named) or fitting or named
-        whole = self.family.get("".join(words), set())
-        return frozenset(whole or fitting)
-
-    def _alike(self, word: str) -> set[int]:
-        if len(word) < _SHORTEST_WITH_TYPO - 1:
-            return set()
-        close = process.extract(word, self.family.keys(), scorer=fuzz.ratio, score_cutoff=_LIKE, limit=5)
-        best = max((score for _, score, _ in close), default=0)
-        return {
-            person for name, score, _ in close if score == best and name[0] == word[0] for person in self.family[name]
-        }
-
-
-_matchers: dict[int, tuple[weakref.ref[Directory], Matcher]] = {}
-
-
-def matcher(directory: Directory, lexicon: Lexicon) -> Matcher:
-    """The matcher of `directory`, made once for as long as it lives."""
-    known = _matchers.get(id(directory))
-    if known is None or known[0]() is not directory:
-        key = id(directory)
-        reference = weakref.ref(directory, lambda _: _matchers.pop(key, None))
-        known = _matchers[key] = (reference, Matcher(directory, lexicon.people["particles"]))
-    return known[1]
-
-
-def find(text: str, lexicon: Lexicon, context: Context, taken: set[int]) -> Names:
-    """What `text` names. Words that begin at one of `taken` belong to something else."""
+def find(text: str, lexicon: Lexicon, context: Context, taken: set[int], *, writer: str | None = None) -> Names:
+    """What `text` names. Words that begin at one of `taken` belong to something else; `writer` is what they call themselves."""
     match = matcher(context.directory, lexicon)
-    words = plain(text).split()
-    people, unknown, spans = _practitioners(text, lexicon, match, taken)
+    said = tokens(text)
+    places = list(match.locations.find(said, lexicon.ordinary))
+    places += _apart_from(places, match.short_locations.find(text, said, lexicon.ordinary))
+    people, unknown, spans = _Practitioners(text, lexicon, match, taken, places, writer).read(said)
     family = {plain(text[start:end]) for start, end in spans}
     patients, stranger = _patients(text, lexicon, context, match, family)
     if not patients and stranger is None:
         stranger = _for_whom(text, lexicon, match, {start for start, _ in spans} | taken)
+    short_insurances = match.short_insurances.find(text, said, lexicon.ordinary)
     return Names(
         practitioners=tuple(sorted(people)),
         unknown_practitioner=unknown,
-        specialties=match.specialties.find(words, lexicon.ordinary),
-        visit_types=match.visit_types.find(words, lexicon.ordinary),
-        locations=match.locations.find(words, lexicon.ordinary),
-        insurances=match.insurances.find(words, lexicon.ordinary),
+        specialties=_specialties(said, lexicon, match),
+        visit_types=_keys(match.visit_types.find(said, lexicon.ordinary)),
+        # "The Springfield Dental Group" is somebody to be seen, wherever they are.
+        locations=_keys(place for place in places if not _is_within(place, spans)),
+        insurances=_keys(chain(match.insurances.find(said, lexicon.ordinary), short_insurances)),
         patients=patients,
         stranger=stranger,
-        spans=spans,
     )
 
 
-def _practitioners(
-    text: str, lexicon: Lexicon, match: Matcher, taken: set[int]
-) -> tuple[set[int], str | None, tuple[tuple[int, int], ...]]:
-    """Those named after a title, after "with" or alone, and whoever has a title and is not known."""
-    found: set[int] = set()
-    unknown: str | None = None
-    spans: list[tuple[int, int]] = []
-    words = list(_WORD.finditer(text))
-    known = [plain(word[0]) for word in words]
-    titles, cues = frozenset(lexicon.people["title"]), frozenset(lexicon.people["with"])
-    shouted = text.isupper()
-    position = 0
-    while position < len(words):
-        before = known[position - 1] if position else ""
-        name, length = _name_at(position, words, known, lexicon, match, taken)
-        titled, cued = before in titles, before in cues
-        people = match.people(name, guess=titled or cued) if name else frozenset()
-        capital = words[position][0][0].isupper() and not shouted
-        sure = titled or cued or len(name) > 1 or (capital and position > 0) or known[position] not in lexicon.ordinary
-        family = any(word in match.family for word in name)
-        if people and sure and (titled or cued or family):
-            found |= people
-            spans.append((words[position].start(), words[position + length - 1].end()))
-        elif (
-            titled
-            and name
-            and not people
-            and known[position] not in match.specialties.phrases
-            and (capital or before == "dr")
-        ):
-            start = words[position - 1].start()
-            end = words[position + length - 1].end()
-            unknown = text[start:end]
-            spans.append((start, end))
-        position += max(length, 1)
-    return found, unknown if not found else None, tuple(spans)
+def _keys(found: Iterable[Found[K]]) -> tuple[K, ...]:
+    return tuple(dict.fromkeys(key for one in found for key in one.keys))
 
 
-def _name_at(
-    position: int, words: list[re.Match[str]], known: list[str], lexicon: Lexicon, match: Matcher, taken: set[int]
-) -> tuple[list[str], int]:
-    """The name that begins here, known or unusual, and how many words of the text it takes."""
-    name: list[str] = []
-    for index in range(position, min(position + 4, len(words))):
-        word = known[index]
-        apart = index > position and words[index].start() - words[index - 1].end() > 2
-        in_directory = word in match.family or word in match.given or word in lexicon.people["particles"]
-        if apart or words[index].start() in taken or not word:
-            break
-        if not in_directory and (word in lexicon.ordinary or (name and not words[index][0][0].isupper())):
-            break
-        if name and not in_directory and word in match.specialties.phrases:
-            break
-        name.append(word)
-    while name and name[-1] in lexicon.people["particles"] and name[-1] not in match.family:
-        name.pop()
-    return [part for word in name for part in word.split()], len(name)
+def _apart_from(places: Sequence[Found[int]], more: Iterable[Found[int]]) -> list[Found[int]]:
+    """Those of more places that are no part of a longer name."""
+    spans = [(place.start, place.end) for place in places]
+    return [place for place in more if not _is_within(place, spans)]
+
+
+def _is_within(place: Found[int], spans: Iterable[tuple[int, int]]) -> bool:
+    return any(start <= place.start and place.end <= end for start, end in spans)
+
+
+def _specialties(said: Sequence[Token], lexicon: Lexicon, match: Matcher) -> tuple[str, ...]:
+    """The specialties that are named; where none is, those to which symptoms lead."""
+    named = _keys(match.specialties.find(of_fields(said, lexicon), lexicon.ordinary))
+    return named or _keys(chain(match.symptoms.find(said, lexicon.ordinary), _in_trouble(said, lexicon, match.parts)))
+
+
+def _in_trouble(said: Sequence[Token], lexicon: Lexicon, parts: Vocabulary[str]) -> Iterator[Found[str]]:
+    """ "My knee hurts": parts of the body with a word of trouble at most a few words away."""
+    places = {token.start: place for place, token in enumerate(said)}
+    trouble = [place for place, token in enumerate(said) if token.word in lexicon.trouble]
+    for part in parts.find(said, lexicon.ordinary) if trouble else ():
+        if any(abs(place - places[part.start]) <= _NEAR for place in trouble):
+            yield part
+
+
+class _Practitioners:
+    """The practitioners of a text: named in full, after a title, after "with" or alone; and whoever has a title and is not known."""
+
+    def __init__(
+        self,
+        text: str,
+        lexicon: Lexicon,
+        match: Matcher,
+        taken: set[int],
+        places: Sequence[Found[int]],
+        writer: str | None,
+    ) -> None:
+        self.text, self.lexicon, self.match = text, lexicon, match
+        self.words = list(_WORD.finditer(text))
+        self.known = [plain(word[0].removesuffix("'s")) for word in self.words]
+        self.taken = taken
+        self.places = places
+        self.writer = frozenset(plain(writer or "").split())
+        self.shouted = text.isupper()
+        self.titles, self.cues = frozenset(lexicon.people["title"]), frozenset(lexicon.people["with"])
+
+    def read(self, said: Sequence[Token]) -> tuple[set[int], str | None, tuple[tuple[int, int], ...]]:
+        """Who is named, who is called a doctor and is not known, and where all of them stand."""
+        in_full = {one.start: one for one in self.match.people.whole.find(said, self.lexicon.ordinary)}
+        found: set[int] = set()
+        unknown: str | None = None
+        spans: list[tuple[int, int]] = []
+        position = 0
+        while position < len(self.words):
+            whole = in_full.get(self.words[position].start())
+            people, length = self._in_full(position, whole) if whole else (frozenset[int](), 0)
+            if not people:
+                people, length = self._called(position)
+            if people:
+                found |= people
+                spans.append((self.words[position].start(), self.words[position + length - 1].end()))
+            elif length and self._is_unknown(position):
+                spans.append((self.words[position - 1].start(), self.words[position + length - 1].end()))
+                unknown = self.text[slice(*spans[-1])]
+            position += max(length, 1)
+        return found, unknown if not found else None, tuple(spans)
+
+    def _in_full(self, position: int, whole: Found[int]) -> tuple[frozenset[int], int]:
+        """Whose whole name begins here. One of ordinary words alone ("Family Dental Care") is written with capitals."""
+        length = sum(whole.start <= word.start() < whole.end for word in self.words[position:])
+        last = position + length - 1
+        is_place = any((place.start, place.end) == (whole.start, whole.end) for place in self.places)
+        if is_place and not self._is_titled(position):
+            return frozenset(), 0
+        tells = any(self.match.people.knows(word) for word in self.known[position : last + 1])
+        if not (tells or self._is_announced(position) or (self._is_capital(position) and self._is_capital(last))):
+            return frozenset(), 0
+        is_writer = self.writer.issuperset(self.known[position : last + 1]) and not self._is_announced(position)
+        return (frozenset(), 0) if is_writer else (frozenset(whole.keys), length)
+
+    def _called(self, position: int) -> tuple[frozenset[int], int]:
+        """Who is called by the words that begin here, and how many these are, also where nobody is called so."""
+        titled, announced = self._is_titled(position), self._is_announced(position)
+        if self._is_place(position) and not titled:
+            return frozenset(), 1
+        name = self._name_at(position)
+        length = len(name)
+        parts = [part for word in name for part in word.split()]
+        if not name or (self.writer.issuperset(parts) and not announced):
+            return frozenset(), length
+        index = self.match.people
+        people = index.called(parts, like=self._like(position))
+        is_said = not any(map(index.knows, parts)) or (
+            self._is_sure(position, name) and any(map(index.is_family, parts))
+        )
+        if not people or not (announced or is_said):
+            return frozenset(), length
+        while len(people) > 1 and position + length < len(self.words):
+            fewer = index.told_apart(people, self.known[position + length])
+            if not fewer:
+                break
+            people, length = frozenset(fewer), length + 1
+        return people, length
+
+    def _like(self, position: int) -> int | None:
+        """How like a name its words must be, of 100; None where they must be the same."""
+        if self._is_titled(position):
+            return _LIKE
+        if self.match.knows(self.known[position]):
+            return None
+        if self._is_announced(position):
+            return _LIKE
+        may_be_patient = self._before(position) in self.lexicon.people["for"]
+        return _VERY_LIKE if self._stands_out(position) and not may_be_patient else None
+
+    def _is_sure(self, position: int, name: list[str]) -> bool:
+        """Whether words without a title are a name, and not words of the language or of somebody's longer name."""
+        capital = all(self._is_capital(place) for place in range(position, position + len(name)))
+        if capital and (len(name) > 1 or self._stands_out(position)):
+            return True
+        alone = any(word in self.match.people.alone for word in name)
+        return alone and (len(name) > 1 or name[0] not in self.lexicon.ordinary)
+
+    def _is_unknown(self, position: int) -> bool:
+        """Whether this is a name after a title, which nobody has."""
+        is_name = self._is_capital(position) or self._before(position) == self.lexicon.people["title"][0]
+        return self._is_titled(position) and is_name and self.known[position] not in self.match.specialties.phrases
+
+    def _name_at(self, position: int) -> list[str]:
+        """The words of the name that begins here, known or unusual."""
+        name: list[str] = []
+        particles = self.lexicon.people["particles"]
+        for index in range(position, min(position + 4, len(self.words))):
+            word = self.known[index]
+            is_known = self.match.people.knows(word) or word in particles
+            if not word or self.words[index].start() in self.taken or (name and self._is_apart(index)):
+                break
+            if not is_known and (word in self.lexicon.ordinary or (name and not self.words[index][0][0].isupper())):
+                break
+            if name and not is_known and word in self.match.specialties.phrases:
+                break
+            name.append(word)
+        while name and name[-1] in particles and not self.match.people.is_family(name[-1]):
+            name.pop()
+        return name
+
+    def _is_apart(self, position: int) -> bool:
+        """Whether more than a space or a comma stands before a word, or a place begins with it."""
+        gap = self.words[position].start() - self.words[position - 1].end()
+        return gap > 2 or any(place.start == self.words[position].start() for place in self.places)
+
+    def _is_place(self, position: int) -> bool:
+        return any(place.start <= self.words[position].start() < place.end for place in self.places)
+
+    def _before(self, position: int) -> str:
+        return self.known[position - 1] if position else ""
+
+    def _is_titled(self, position: int) -> bool:
+        return self._before(position) in self.titles
+
+    def _is_announced(self, position: int) -> bool:
+        """Whether a title or a word such as "with" stands before: it is the doctor who is addressed so."""
+        return self._is_titled(position) or self._before(position) in self.cues
+
+    def _is_capital(self, position: int) -> bool:
+        return self.words[position][0][0].isupper() and not self.shouted
+
+    def _stands_out(self, position: int) -> bool:
+        """Whether it has a capital letter that no beginning of a sentence explains, or is all that is said."""
+        if len(self.words) <= _LONGEST_ALONE:
+            return True
+        begins = position == 0 or not _SENTENCE_END.isdisjoint(
+            self.text[self.words[position - 1].end() : self.words[position].start()]
+        )
+        return self._is_capital(position) and not begins
 
 
 def _patients(
@@ -251,7 +252,7 @@ def _patients(
     named: dict[str, list[tuple[int, list[str]]]] = {}
     for patient, name in context.patients:
         first, *more = plain(name).split()
-        word = _alike(first, said.keys(), guess=context.asked_whom)
+        word = _alike(first, said.keys(), guess=context.asked_whom) or _short(first, said, lexicon)
         if word is None or word in taken or (word != first and word in lexicon.ordinary):
             continue
         before = next((earlier for earlier, later in pairwise(words) if later is said[word]), None)
@@ -313,6 +314,11 @@ def _told_apart(namesakes: list[tuple[int, list[str]]], after: str, spoken: list
 
 def _is_last_name(word: str, lexicon: Lexicon) -> bool:
     return word[0].isupper() and plain(word) not in lexicon.ordinary
+
+
+def _short(name: str, said: dict[str, re.Match[str]], lexicon: Lexicon) -> str | None:
+    """The word of a message that somebody of this name is called for short."""
+    return next((word for word in said if word in lexicon.nicknames.get(name, ())), None)
 
 
 def _alike(name: str, said: Iterable[str], *, guess: bool) -> str | None:

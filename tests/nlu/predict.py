@@ -240,7 +240,8 @@ def _known_at_first_query(row: Row, desk: Desk) -> list[Row]:
     slots: dict[str, str] = {}
     for answer in _heard_before_first_query(row, desk):
         slots |= {"provider": name} if (name := desk.practitioner(answer)) else {}
-        slots |= {"patient": answer["name"]} if answer["name"] else {}
+        if answer["name"] and not (answer["someone_else"] and "patient" in slots):  # a child's visit is another one
+            slots["patient"] = answer["name"]
         slots |= _day_and_time(answer)
     return [{"slot": slot, "value": value} for slot, value in slots.items()]
 

@@ -44,6 +44,11 @@ class Lexicon:
     shy: frozenset[str]
     ordinal_suffixes: tuple[str, ...]
     ordinary: frozenset[str]  # words that are no names
+    nicknames: dict[str, frozenset[str]]  # what else somebody of a given name is called
+    symptoms: dict[str, tuple[str, ...]]  # with the specialties to which they lead, the likeliest first
+    parts: dict[str, tuple[str, ...]]  # of the body, as before
+    trouble: frozenset[str]  # words beside which a part of the body is a symptom
+    name_here: re.Pattern[str]  # "Ana here", at the beginning of a clause
     speaks: dict[str, Phrases]  # by ISO 639-1: that a doctor shall speak it
     modes: dict[Literal["in_person", "video"], Phrases]
     joints: re.Pattern[str]  # between two wishes of one message
@@ -55,6 +60,11 @@ class Lexicon:
     units: dict[str, str]  # the words for lengths of time, and what they mean
     shift: dict[str, frozenset[str]]  # by how much a visit shall move
     target: re.Pattern[str]  # what stands before the time to which a visit shall move
+
+    @cached_property
+    def given_names(self) -> frozenset[str]:
+        """Usual given names, without those that are words of time."""
+        return frozenset(self.nicknames.keys() - self.terms.keys())
 
     @cached_property
     def numbers(self) -> dict[str, int]:
@@ -108,7 +118,18 @@ def load(language: str) -> Lexicon:
         terms=_by_first_word(_terms(data["time"])),
         shy=frozenset(data["time"]["shy"]),
         ordinal_suffixes=tuple(data["time"]["ordinal_suffixes"]),
-        ordinary=frozenset(word for text in _strings(data) for word in plain(text.replace("|", " ")).split()),
+        nicknames=_nicknames(data["given_names"]),
+        symptoms=_by_phrase(data["symptoms"]["named"]),
+        parts=_by_phrase(data["symptoms"]["parts"]),
+        trouble=frozenset(data["symptoms"]["trouble"]),
+        name_here=re.compile(
+            rf"(?:\A|[.,!]\s)\s*(?P<name>[^\W\d_a-z]\w+(?: [^\W\d_a-z]\w+){{0,2}}),? (?i:{_either(data['people']['here'])})\b"
+        ),
+        ordinary=frozenset(
+            word
+            for text in _strings({**data, "given_names": {}, "symptoms": {}})
+            for word in plain(text.replace("|", " ")).split()
+        ),
         joints=re.compile(rf"(?i)[,;.?!]?\s+(?:{_either(data['clauses']['joints'])})\s+|[,;.?!]\s+"),
         refused=_refused(data["people"]),
         speaks={
@@ -126,6 +147,20 @@ def load(language: str) -> Lexicon:
         units={word: unit for unit, words in data["time"]["unit"].items() for word in words},
         shift={name: frozenset(data["moving"][name]) for name in ("later", "earlier", "one", "half")},
     )
+
+
+def _by_phrase(phrases: dict[str, list[str]]) -> dict[str, tuple[str, ...]]:
+    return {phrase: tuple(codes.split()) for codes, group in phrases.items() for phrase in group}
+
+
+def _nicknames(short: dict[str, list[str]]) -> dict[str, frozenset[str]]:
+    """Both ways: Robert is Bob, and Bob is Robert."""
+    found: dict[str, set[str]] = {}
+    for name, nicknames in short.items():
+        found.setdefault(name, set()).update(nicknames)
+        for nickname in nicknames:
+            found.setdefault(nickname, set()).add(name)
+    return {name: frozenset(others) for name, others in found.items()}
 
 
 def _any_of(phrases: list[str]) -> re.Pattern[str]:
