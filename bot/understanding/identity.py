@@ -20,11 +20,11 @@ _NAME_WORD = re.compile(r"[^\W\d_][^\s\d,;:!?()\[\]<>@/\\|\"=*#%&_+]*")
 _PLAIN_WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
 _NUMBERS = re.compile(r"\d+")
 _LEADS_TO_NAME = re.compile(r"[\s:=\"'-]*")
-_SENTENCE_END = re.compile(r"[.!?;](?:\s+|\Z)")
-_COMMA = re.compile(r",\s*")
+_SENTENCE_END = re.compile(r"(?:[!?;]|(?<=\w\w\w)\.)\s+")  # "St. John" goes on
 _APOSTROPHE = re.compile(r"['’]")
 _MOST_WORDS = 10
 _MOST_WORDS_OF_FIRST = 4
+_MOST_SENTENCES = 3
 _LONGEST = 80
 
 
@@ -219,18 +219,24 @@ def _name_before_here(text: str, lexicon: Lexicon) -> str | None:
 
 
 def _first_name(text: str, lexicon: Lexicon, is_thing: Callable[[str], bool]) -> str | None:
-    """ "John. I've had a cough", where a name was asked: the first sentence, or a given name before a comma."""
-    for mark in (_SENTENCE_END, _COMMA):
-        segment, *rest = mark.split(text, maxsplit=1)
-        words = [word.strip(" .,") for word in segment.split()]
-        plain_words = [plain(word) for word in words]
-        if not rest or not 1 <= len(words) <= _MOST_WORDS_OF_FIRST or is_thing(plain(segment)):
-            continue
-        is_given = plain_words[0] in lexicon.given_names
-        is_written = mark is _SENTENCE_END and all(word[:1].isupper() for word in words)
-        if (is_given or is_written) and not any(_is_no_name(word, lexicon) for word in plain_words):
+    """ "John. I've had a cough", where a name was asked: one of the first sentences, or a given name before a comma."""
+    sentences = _SENTENCE_END.split(text, maxsplit=_MOST_SENTENCES)
+    before_comma = text.split(",", maxsplit=1)
+    candidates = [(one.split(), False) for one in sentences] if len(sentences) > 1 else []
+    candidates += [(before_comma[0].split(), True)] if len(before_comma) > 1 else []
+    for written, is_given in candidates:
+        words = [word.strip(" .,!?") for word in written]
+        if _reads_as_name(words, lexicon, is_given=is_given) and not is_thing(plain(" ".join(words))):
             return " ".join(words)
     return None
+
+
+def _reads_as_name(words: list[str], lexicon: Lexicon, *, is_given: bool) -> bool:
+    """Whether words are a name by their capital letters, or by a usual given name, which `is_given` demands."""
+    if not 1 <= len(words) <= _MOST_WORDS_OF_FIRST or any(_is_no_name(plain(word), lexicon) for word in words):
+        return False
+    is_written = all(word[:1].isupper() for word in words) and not is_given
+    return is_written or plain(words[0]) in lexicon.given_names
 
 
 def _is_no_name(word: str, lexicon: Lexicon) -> bool:
@@ -250,7 +256,14 @@ def _whole_name(text: str, lexicon: Lexicon, says_else: Callable[[str], bool]) -
     words = _without_honorific(text.strip(" ,.;:!").split(), lexicon)
     name = " ".join(word for word in words if word != ",").strip(" ,.;:!")
     letters = any(character.isalpha() for character in name)
-    if not letters or "?" in name or name[0].isdigit() or len(words) > _MOST_WORDS or len(name) > _LONGEST:
+    if (
+        not letters
+        or "?" in name
+        or _SENTENCE_END.search(name)
+        or name[0].isdigit()
+        or len(words) > _MOST_WORDS
+        or len(name) > _LONGEST
+    ):
         return None
     if any(_is_ordinary(word.strip(",.;:!"), lexicon) for word in words) or all(_is_of_time(w, lexicon) for w in words):
         return None

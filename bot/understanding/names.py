@@ -14,6 +14,7 @@ from bot.understanding.meaning import Context
 from bot.understanding.text import plain
 
 _WORD = re.compile(r"[^\W\d_](?:[^\W_]|['.-](?=[^\W_]))*")
+_INITIAL = re.compile(r"[^\W\d_a-z]\.")
 _SENTENCE_END = frozenset(".!?")
 _SHORTEST_WITH_TYPO = 5
 _LIKE = 80  # of 100: one wrong letter in five, two in ten
@@ -157,13 +158,16 @@ class _Practitioners:
             return frozenset(), length
         index = self.match.people
         people = index.called(parts, like=self._like(position))
-        is_said = not any(map(index.knows, parts)) or (
-            self._is_sure(position, name) and any(map(index.is_family, parts))
-        )
-        if not people or not (announced or is_said):
+        has_typo = not any(map(index.knows, parts))
+        is_meant = announced or has_typo or (self._is_sure(position, name) and any(map(index.is_family, parts)))
+        if not people or not is_meant:
             return frozenset(), length
-        while len(people) > 1 and position + length < len(self.words):
-            fewer = index.told_apart(people, self.known[position + length])
+        return self._told_apart(people, position, length)
+
+    def _told_apart(self, people: frozenset[int], position: int, length: int) -> tuple[frozenset[int], int]:
+        """The fewest of some people whom the words after their name still fit, and how many words the name takes with these."""
+        for word in self.known[position + length :]:
+            fewer = self.match.people.told_apart(people, word) if len(people) > 1 else set()
             if not fewer:
                 break
             people, length = frozenset(fewer), length + 1
@@ -202,7 +206,9 @@ class _Practitioners:
             is_known = self.match.people.knows(word) or word in particles
             if not word or self.words[index].start() in self.taken or (name and self._is_apart(index)):
                 break
-            if not is_known and (word in self.lexicon.ordinary or (name and not self.words[index][0][0].isupper())):
+            is_initial = bool(name) and _INITIAL.match(self.text, self.words[index].start()) is not None
+            is_usual = word in self.lexicon.ordinary and not is_initial
+            if not is_known and (is_usual or (name and not self.words[index][0][0].isupper())):
                 break
             if name and not is_known and word in self.match.specialties.phrases:
                 break

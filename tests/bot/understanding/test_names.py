@@ -140,6 +140,8 @@ def test_insurances_are_known_by_their_first_letters() -> None:
         ("it's mark", "name", "mark"),
         ("John. I've had a cough for a week", "name", "John"),
         ("john, and it is urgent", "name", "john"),
+        ("Sure. Priya Raman", "name", "Priya Raman"),
+        ("Hm. What for?", "name", None),
         ("my daughter Zoe needs glasses", None, "Zoe"),
         ("it is 3PM here", None, None),
         ("I'm good", "name", None),
@@ -220,3 +222,13 @@ def test_lay_words_and_symptoms_lead_to_a_specialty(text: str, specialties: tupl
 def test_symptoms_lead_to_what_the_clinic_knows() -> None:
     assert in_town("my eye hurts").specialties == ("ophthalmology",)
     assert in_town("my knee hurts").specialties == ()
+
+
+def test_a_name_may_have_initials() -> None:
+    assert in_town("Dr. Norma E. Deato please").unknown_practitioner == "Dr. Norma E. Deato"
+    assert in_town("with Dr. Radhika M. Varma I hope").practitioners == (6,)
+
+
+@pytest.mark.parametrize("who", ["hubby", "kiddo", "nana", "mother-in-law", "stepdad", "roommate", "little one"])
+def test_family_members_are_somebody_else(who: str) -> None:
+    assert in_town(f"it is for my {who}").someone_else
