@@ -260,6 +260,12 @@ def _between(said: Said, _: Scene) -> Hours | None:
     return Hours(ranges) if ranges else None
 
 
+def _hours_alone(said: Said, scene: Scene) -> Hours | None:
+    """ "9-11"; but "24-7" is always."""
+    first, last = said.all("number", "numeral")
+    return _between(said, scene) if first <= 12 or first < last else None
+
+
 def _between_two_numbers(said: Said, scene: Scene) -> Hours | None:
     """ "Between 9 15 and 10 30"."""
     numbers = [token for token in said.tokens if token.kind in ("number", "numeral")]
@@ -417,6 +423,6 @@ HOURS_RULES: tuple[Rule, ...] = (
     rule(f"(?<!unknown){_N}(?=days)", "clock", _hour),
     rule(f"(?<=or|and){_N}(?=clock)", "clock", _hour),
     rule(f"{_N} (?=(or|and) clock)", "clock", _hour),
-    rule(f"^{_N} to {_N} pause*$", "hours", _between),
-    rule(f"to {_N}$", "clock", _hour),
+    rule(f"^{_N} to {_N} pause*$", "hours", _hours_alone),
+    rule(f"(?<!number|numeral)to {_N}$", "clock", _hour),
 )

@@ -53,7 +53,7 @@ def read(text: str, lexicon: Lexicon, scene: Scene, *, calendar: bool = True) ->
     tokens = _tokens(text, lexicon, scene)
     dates = tuple(_full_date(token, scene) for token in tokens if token.kind == "days" and token.value.dated)
     if not calendar:
-        tokens = [token for token in tokens if not (token.kind == "days" and token.value.named)]
+        tokens = [token for token in tokens if not _may_be_birth(token, text)]
     past = [token for token in tokens if _is_past(token, scene)]
     over = next((token for token in past if _is_one_day(token.value.ranges[0])), None)
     wished = [token for token in tokens if token.kind in _READ and token not in past]
@@ -131,6 +131,12 @@ def _dateparser(text: str, lexicon: Lexicon, scene: Scene) -> date | None:
     settings = {"RELATIVE_BASE": scene.now, "PREFER_DATES_FROM": "future"}
     found = dateparser.parse(text, languages=[lexicon.language], settings=settings)
     return cast(date, found.date()) if found else None
+
+
+def _may_be_birth(token: Token, text: str) -> bool:
+    """Whether it may be of a birth date: a day of the calendar, or a bare year such as "1945"."""
+    is_day = token.kind == "days" and token.value.named
+    return is_day or (token.kind == "clock" and len(text) >= 4 and text[token.start : token.end].isdecimal())
 
 
 def _full_date(token: Token, scene: Scene) -> FullDate:

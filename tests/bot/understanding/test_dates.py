@@ -262,6 +262,11 @@ def test_a_year_may_be_spoken() -> None:
     assert heard("born January 25 two thousand and eighteen").birth_date == date(2018, 1, 25)
 
 
+def test_a_year_is_no_time_of_day_where_a_birth_date_is_asked() -> None:
+    assert heard("1945", asked="birth_date").when is None
+    assert heard("1945", closes=time(22)).when == When(at=time(19, 45))
+
+
 def test_night_goes_on_after_midnight() -> None:
     at_night = {"opens": time(0), "closes": time(0)}
     assert heard("3 at night", **at_night).when == When(at=time(3))
@@ -295,7 +300,7 @@ def test_a_day_that_is_over_is_named(text: str) -> None:
     "text",
     [
         "may I come in?", "this may take longer", "may one of us come?", "I sat down in the sun", "wait a second",
-        "soldiers march", "2 people", "120/80", "24/7", "it costs $10.50", "Good morning!", "have a nice weekend",
+        "soldiers march", "2 people", "120/80", "24/7", "24-7", "42 / 45", "it costs $10.50", "Good morning!", "have a nice weekend",
         "for 2 people", "party of 5", "not right now", "not now", "it takes 2 hours", "how about some one else",
         "second wave", "every industry", "the second one", "room 12", "version 1.2.3", "call 0151 2345678", "my son is 9", "30/4.85",
     ],
