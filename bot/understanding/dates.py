@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
-from itertools import groupby, islice, product
+from itertools import groupby, islice, product, zip_longest
 from typing import Any, cast
 
 import dateparser
@@ -85,7 +85,7 @@ def _tokens(text: str, lexicon: Lexicon, scene: Scene) -> list[Token]:
     tokens = scan(lower(text), lexicon)
     for rules in (CLOCK_RULES, PART_RULES, LENGTH_RULES, DAY_RULES):
         tokens = reduce(tokens, rules, scene)
-    tokens = [token for token in tokens if token.kind != "on_the" and (token.kind, token.value) != _ANY_DAY]
+    tokens = [token for token, following in zip_longest(tokens, tokens[1:]) if not _changes_nothing(token, following)]
     tokens = _read_elsewhere(tokens, text, lexicon, scene)
     for rules in (PIECE_RULES, SPAN_RULES):
         tokens = reduce(tokens, rules, scene)
@@ -95,7 +95,12 @@ def _tokens(text: str, lexicon: Lexicon, scene: Scene) -> list[Token]:
     return tokens
 
 
-_ANY_DAY = ("unit", "day")  # "any day on Tuesday or Wednesday"
+def _changes_nothing(token: Token, following: Token | None) -> bool:
+    """ "Any day on Tuesday or Wednesday"; but "the day after Easter" is another."""
+    if token.kind == "on_the":
+        return True
+    is_day = token.kind == "unit" and token.value == "day"
+    return is_day and not (following and following.kind in ("after", "before"))
 
 
 def _edges_at_parts(tokens: list[Token]) -> list[Token]:
