@@ -350,7 +350,7 @@ def _before_part(said: Said, _: Scene) -> Hours:
 
 _N = "(number|numeral)"
 _T = "(clock|number|numeral)"
-_AT = "(at|around)*"
+_AT = "(at|around)?(at|around)?"  # "around about 9": no more, so that a row of them costs little
 _NO_UNIT = "(?!unit|length|month|shy_month|weekdays|of|ordinal|counted|more)"
 _BEFORE_A_CLOCK = "between|from|after|before|by|until|past"
 
@@ -377,12 +377,12 @@ CLOCK_RULES: tuple[Rule, ...] = (
     rule("(?<=number|ordinal|numeral|rank|month|shy_month)numeral numeral", "year", _spoken_year),
     rule("numeral thousand (and? numeral)?", "year", _thousand),
     rule(f"fraction {_N} {_NO_UNIT}", "clock", _half_hour),
-    rule(f"(at|around)+ {_T} {_NO_UNIT}(?!to|and)", "clock", _hour_named),
-    rule("(at|around)+ (long_number|year)(?!unknown)", "clock", _hour),
+    rule(f"(at|around)(at|around)? {_T} {_NO_UNIT}(?!to|and)", "clock", _hour_named),
+    rule("(at|around)(at|around)? (long_number|year)(?!unknown)", "clock", _hour),
     rule(f"(?<={_BEFORE_A_CLOCK}|day|weekday)long_number(?!unknown|unit|counted|to|until|and)", "clock", _round_hour),
     rule("^(long_number|year) pause*$", "clock", _round_hour),
     rule(f"{_AT} {_T} to? ish", "clock", _hour),
-    rule("(at|around)* (?<!in|within|next|coming)hour_mark(?!unknown)", "clock", _marked_hour),
+    rule("(at|around)? (?<!in|within|next|coming)hour_mark(?!unknown)", "clock", _marked_hour),
     rule("number(?=of? part)|numeral(?=of part)", "clock", _hour),
     rule(f"(?<=part)at? {_N}{_NO_UNIT}(?!to|number|numeral)", "clock", _hour_after_part),
     rule(
