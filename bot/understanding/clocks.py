@@ -260,6 +260,12 @@ def _between(said: Said, _: Scene) -> Hours | None:
     return Hours(ranges) if ranges else None
 
 
+def _hours_alone(said: Said, scene: Scene) -> Hours | None:
+    """ "9-11"; but "24-7" is always."""
+    first, last = said.all("number", "numeral")
+    return _between(said, scene) if first <= 12 or first < last else None
+
+
 def _between_two_numbers(said: Said, scene: Scene) -> Hours | None:
     """ "Between 9 15 and 10 30"."""
     numbers = [token for token in said.tokens if token.kind in ("number", "numeral")]
@@ -344,7 +350,7 @@ def _before_part(said: Said, _: Scene) -> Hours:
 
 _N = "(number|numeral)"
 _T = "(clock|number|numeral)"
-_AT = "(at|around)*"
+_AT = "(at|around)?(at|around)?"  # "around about 9": no more, so that a row of them costs little
 _NO_UNIT = "(?!unit|length|month|shy_month|weekdays|of|ordinal|counted|more)"
 _BEFORE_A_CLOCK = "between|from|after|before|by|until|past"
 
@@ -371,12 +377,12 @@ CLOCK_RULES: tuple[Rule, ...] = (
     rule("(?<=number|ordinal|numeral|rank|month|shy_month)numeral numeral", "year", _spoken_year),
     rule("numeral thousand (and? numeral)?", "year", _thousand),
     rule(f"fraction {_N} {_NO_UNIT}", "clock", _half_hour),
-    rule(f"(at|around)+ {_T} {_NO_UNIT}(?!to|and)", "clock", _hour_named),
-    rule("(at|around)+ (long_number|year)(?!unknown)", "clock", _hour),
+    rule(f"(at|around)(at|around)? {_T} {_NO_UNIT}(?!to|and)", "clock", _hour_named),
+    rule("(at|around)(at|around)? (long_number|year)(?!unknown)", "clock", _hour),
     rule(f"(?<={_BEFORE_A_CLOCK}|day|weekday)long_number(?!unknown|unit|counted|to|until|and)", "clock", _round_hour),
     rule("^(long_number|year) pause*$", "clock", _round_hour),
     rule(f"{_AT} {_T} to? ish", "clock", _hour),
-    rule("(at|around)* (?<!in|within|next|coming)hour_mark(?!unknown)", "clock", _marked_hour),
+    rule("(at|around)? (?<!in|within|next|coming)hour_mark(?!unknown)", "clock", _marked_hour),
     rule("number(?=of? part)|numeral(?=of part)", "clock", _hour),
     rule(f"(?<=part)at? {_N}{_NO_UNIT}(?!to|number|numeral)", "clock", _hour_after_part),
     rule(
@@ -417,6 +423,6 @@ HOURS_RULES: tuple[Rule, ...] = (
     rule(f"(?<!unknown){_N}(?=days)", "clock", _hour),
     rule(f"(?<=or|and){_N}(?=clock)", "clock", _hour),
     rule(f"{_N} (?=(or|and) clock)", "clock", _hour),
-    rule(f"^{_N} to {_N} pause*$", "hours", _between),
-    rule(f"to {_N}$", "clock", _hour),
+    rule(f"^{_N} to {_N} pause*$", "hours", _hours_alone),
+    rule(f"(?<!number|numeral)to {_N}$", "clock", _hour),
 )

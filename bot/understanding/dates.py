@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
-from itertools import groupby, islice, product
+from itertools import groupby, islice, product, zip_longest
 from typing import Any, cast
 
 import dateparser
@@ -53,7 +53,7 @@ def read(text: str, lexicon: Lexicon, scene: Scene, *, calendar: bool = True) ->
     tokens = _tokens(text, lexicon, scene)
     dates = tuple(_full_date(token, scene) for token in tokens if token.kind == "days" and token.value.dated)
     if not calendar:
-        tokens = [token for token in tokens if not (token.kind == "days" and token.value.named)]
+        tokens = [token for token in tokens if not _may_be_birth(token, text)]
     past = [token for token in tokens if _is_past(token, scene)]
     over = next((token for token in past if _is_one_day(token.value.ranges[0])), None)
     wished = [token for token in tokens if token.kind in _READ and token not in past]
@@ -85,7 +85,7 @@ def _tokens(text: str, lexicon: Lexicon, scene: Scene) -> list[Token]:
     tokens = scan(lower(text), lexicon)
     for rules in (CLOCK_RULES, PART_RULES, LENGTH_RULES, DAY_RULES):
         tokens = reduce(tokens, rules, scene)
-    tokens = [token for token in tokens if token.kind != "on_the" and (token.kind, token.value) != _ANY_DAY]
+    tokens = [token for token, following in zip_longest(tokens, tokens[1:]) if not _changes_nothing(token, following)]
     tokens = _read_elsewhere(tokens, text, lexicon, scene)
     for rules in (PIECE_RULES, SPAN_RULES):
         tokens = reduce(tokens, rules, scene)
@@ -95,7 +95,12 @@ def _tokens(text: str, lexicon: Lexicon, scene: Scene) -> list[Token]:
     return tokens
 
 
-_ANY_DAY = ("unit", "day")  # "any day on Tuesday or Wednesday"
+def _changes_nothing(token: Token, following: Token | None) -> bool:
+    """ "Any day on Tuesday or Wednesday"; but "the day after Easter" is another."""
+    if token.kind == "on_the":
+        return True
+    is_day = token.kind == "unit" and token.value == "day"
+    return is_day and not (following and following.kind in ("after", "before"))
 
 
 def _edges_at_parts(tokens: list[Token]) -> list[Token]:
@@ -131,6 +136,12 @@ def _dateparser(text: str, lexicon: Lexicon, scene: Scene) -> date | None:
     settings = {"RELATIVE_BASE": scene.now, "PREFER_DATES_FROM": "future"}
     found = dateparser.parse(text, languages=[lexicon.language], settings=settings)
     return cast(date, found.date()) if found else None
+
+
+def _may_be_birth(token: Token, text: str) -> bool:
+    """Whether it may be of a birth date: a day of the calendar, or a bare year such as "1945"."""
+    is_day = token.kind == "days" and token.value.named
+    return is_day or (token.kind == "clock" and len(text) >= 4 and text[token.start : token.end].isdecimal())
 
 
 def _full_date(token: Token, scene: Scene) -> FullDate:

@@ -84,8 +84,8 @@ _L = "(length|unit)"
 
 # First what counts units, so that the other rules know it as one thing.
 LENGTH_RULES: tuple[Rule, ...] = (
-    rule(f"{_AMOUNT} (and? {_C} unit)*", "length", _sum),
-    rule(f"unit (and {_C} unit)+", "length", _sum),
+    rule(f"{_AMOUNT} (and? {_C} unit){{0,3}}", "length", _sum),
+    rule(f"unit (and {_C} unit){{1,3}}", "length", _sum),
     rule("(?<=in|within|next|coming)hour_mark", "length", _hours),
 )
 

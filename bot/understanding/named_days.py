@@ -24,7 +24,7 @@ from bot.understanding.moments import MOMENT_RULES, is_side_by_side, length_in
 
 def _numeric(said: Said, scene: Scene) -> Days | Impossible | None:
     numbers, dotted = said.one("date")
-    if numbers[0] > 31:
+    if numbers[0] > 31 and len(numbers) == 3:
         return _any_of([calendar_day(*_padded(numbers))], said, scene, dated=True)
     first, second, *year = numbers
     return _in_either_order(first, second, year[0] if year else None, said, scene, is_dotted=dotted)
@@ -272,7 +272,7 @@ def _in_units(said: Said, scene: Scene) -> Days | None:
 def _workdays(said: Said, scene: Scene) -> Days | None:
     """ "in four business days", "the next four business days"."""
     weekdays, count = said.one("weekdays"), min(said.one("number", "numeral"), 100)
-    if len(weekdays) < 2:
+    if len(weekdays) < 2 or count < 1:
         return None
     coming = [day for ahead in range(1, 8 * count) if (day := scene.today + ahead * DAY).weekday() in weekdays][:count]
     return (

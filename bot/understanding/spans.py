@@ -163,7 +163,7 @@ PIECE_RULES: tuple[Rule, ...] = (
         "days",
         lambda s, c: _nth_week(s, c) if s.one("unit", default="week") == "week" else None,
     ),
-    rule("edge (of|in|around)* days", "days", _edge),
+    rule("edge (of|in|around)?(of|in|around)? days", "days", _edge),
     rule("(ordinal|rank)? days after days", "days", _weekday_after),
     rule("before edge (of|in)? days", "days", _until_edge),
     rule("every days", "recurring", lambda _said, _scene: ()),

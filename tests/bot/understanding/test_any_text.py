@@ -23,6 +23,7 @@ ENDLESS = [
     "a", "1", "1 ", "1/", "at ", "monday ", "may ", "between ", "to 1 ", "not ", "dr ", "Dr Smiht ",
     "Dermatologiss ", "\0", "\u202e", "😀", "\u0301", "ﷺ", "a.", "a@a.", "1st ", "10:00 ", "555-1234 ", "every ",
     "pain ", "I am A ", "my name is ", "twenty ", "1 2 3 ",
+    "at around ", "1 week and ", "in 2 days ", "twenty-", "early ", "on 15 ", "1h ", ". ",
 ]  # fmt: skip
 ASKED: list[Any] = [None, *get_args(Asked)]
 

@@ -141,6 +141,9 @@ CLEAR: list[tuple[str, dict[str, Any]]] = [
     ("Tuesday onwards", {"days": [DayRange(date(2026, 3, 17), None)]}),
     ("before the end of next week", {"days": [DayRange(None, date(2026, 3, 23))]}),
     ("by end of day Friday", {"days": ["13"]}),
+    ("the day after Easter", {"days": ["2026-04-06"]}),
+    ("any day after Tuesday", {"days": [DayRange(date(2026, 3, 18), None)]}),
+    ("2026-05-18T11:30", {"days": ["2026-05-18"], "at": "11:30"}),
     ("Tuesday week", {"days": ["24"]}),
     ("a week on Tuesday", {"days": ["24"]}),
     ("a week tomorrow", {"days": ["20"]}),
@@ -262,6 +265,11 @@ def test_a_year_may_be_spoken() -> None:
     assert heard("born January 25 two thousand and eighteen").birth_date == date(2018, 1, 25)
 
 
+def test_a_year_is_no_time_of_day_where_a_birth_date_is_asked() -> None:
+    assert heard("1945", asked="birth_date").when is None
+    assert heard("1945", closes=time(22)).when == When(at=time(19, 45))
+
+
 def test_night_goes_on_after_midnight() -> None:
     at_night = {"opens": time(0), "closes": time(0)}
     assert heard("3 at night", **at_night).when == When(at=time(3))
@@ -295,7 +303,7 @@ def test_a_day_that_is_over_is_named(text: str) -> None:
     "text",
     [
         "may I come in?", "this may take longer", "may one of us come?", "I sat down in the sun", "wait a second",
-        "soldiers march", "2 people", "120/80", "24/7", "it costs $10.50", "Good morning!", "have a nice weekend",
+        "soldiers march", "2 people", "120/80", "24/7", "24-7", "42 / 45", "it costs $10.50", "Good morning!", "have a nice weekend",
         "for 2 people", "party of 5", "not right now", "not now", "it takes 2 hours", "how about some one else",
         "second wave", "every industry", "the second one", "room 12", "version 1.2.3", "call 0151 2345678", "my son is 9", "30/4.85",
     ],
