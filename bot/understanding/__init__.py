@@ -7,11 +7,12 @@ reader is a file, each language a file of words. Nothing here reads a clock, ask
 import re
 from dataclasses import replace
 from datetime import datetime
+from itertools import islice, product
 
 from msgspec import structs
 
 from bot.understanding import dates, identity, intents, names, shifts
-from bot.understanding.clauses import clauses, halves, without
+from bot.understanding.clauses import MOST_JOINTS, clauses, halves, without
 from bot.understanding.grammar import Scene
 from bot.understanding.index import matcher
 from bot.understanding.lexicon import Lexicon, load
@@ -128,11 +129,11 @@ def understand(text: str, context: Context) -> Meaning:
 
 def _parted(said: str, lexicon: Lexicon, scene: Scene) -> tuple[dates.Times, dates.Times] | None:
     """When a visit is, and when it shall be: what stands before and after "to", or in two clauses."""
-    for cue in reversed([*lexicon.target.finditer(said)]):
+    for cue in [*lexicon.target.finditer(said)][-MOST_JOINTS:][::-1]:
         after = dates.read(said[cue.end() :], lexicon, scene)
         if _meant(after):
             return dates.read(said[: cue.start()], lexicon, scene), after
-    for cue in _CLAUSE.finditer(said):
+    for cue in islice(_CLAUSE.finditer(said), MOST_JOINTS):
         before, after = (dates.read(part, lexicon, scene) for part in (said[: cue.start()], said[cue.end() :]))
         if _meant(before) and _meant(after):
             return before, after
@@ -142,9 +143,10 @@ def _parted(said: str, lexicon: Lexicon, scene: Scene) -> tuple[dates.Times, dat
 def _in_order(said: str, lexicon: Lexicon, scene: Scene) -> dates.Times | None:
     """ "Tuesday morning, or else Thursday": a wish and the next best one, where a message has both; each may have several readings."""
     for cue, is_plain in ((lexicon.next_best, False), (lexicon.alternative, True)):
-        for found in cue.finditer(said):
+        for found in islice(cue.finditer(said), MOST_JOINTS):
             before, after = (dates.read(part, lexicon, scene) for part in (said[: found.start()], said[found.end() :]))
-            wishes = [structs.replace(one, otherwise=other) for one in _meant(before) for other in _meant(after)]
+            pairs = islice(product(_meant(before), _meant(after)), dates.MOST_READINGS)
+            wishes = [structs.replace(one, otherwise=other) for one, other in pairs]
             if wishes and (not is_plain or all(map(_has_day_and_time, (*_meant(before), *_meant(after))))):
                 is_clear = len(wishes) == 1
                 return replace(before, when=wishes[0] if is_clear else None, readings=() if is_clear else tuple(wishes))

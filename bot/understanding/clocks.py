@@ -383,7 +383,8 @@ CLOCK_RULES: tuple[Rule, ...] = (
     rule("^(long_number|year) pause*$", "clock", _round_hour),
     rule(f"{_AT} {_T} to? ish", "clock", _hour),
     rule("(at|around)? (?<!in|within|next|coming)hour_mark(?!unknown)", "clock", _marked_hour),
-    rule("number(?=of? part)|numeral(?=of part)", "clock", _hour),
+    # "December 3 in the morning" is a day and its morning.
+    rule("(?<!month|shy_month)(number(?=of? part)|numeral(?=of part))", "clock", _hour),
     rule(f"(?<=part)at? {_N}{_NO_UNIT}(?!to|number|numeral)", "clock", _hour_after_part),
     rule(
         f"{_AT} on_the? {_N} counted|count_of {_N}{_NO_UNIT}(?!oclock|meridiem|to|past)",

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
+from functools import lru_cache
 from itertools import groupby, islice, product, zip_longest
 from typing import Any, cast
 
@@ -20,7 +21,7 @@ from bot.understanding.scan import Clock, Token, scan
 from bot.understanding.spans import EXCLUSION_RULES, PIECE_RULES, SPAN_RULES
 from bot.understanding.text import lower
 
-_MOST_READINGS = 4
+MOST_READINGS = 4
 _LONGEST_FOR_DATEPARSER = 100
 _BETWEEN = {"at", "around", "on_the", "of", "in", "this", "from", "same_day"}  # may stand between a day and its time
 
@@ -61,7 +62,7 @@ def read(text: str, lexicon: Lexicon, scene: Scene, *, calendar: bool = True) ->
     groups = [_settled(group, scene) for group in _groups([token for token in tokens if token not in past])]
     standing = [_beside_a_clock(token, groups) for token in tokens if token.kind in _STANDING]
     wishes = [_wishes(token) for token in standing] + [_wishes(token) for group in groups for token in group]
-    readings = tuple(dict.fromkeys(_merged(choice) for choice in islice(product(*wishes), _MOST_READINGS)))
+    readings = tuple(dict.fromkeys(_merged(choice) for choice in islice(product(*wishes), MOST_READINGS)))
     if len(readings) > 1:
         readings = tuple(wish for wish in readings if not _is_over(wish, scene)) or readings[-1:]
     certain = len(readings) == 1 and bool(wishes) and (not past or _days_among(wished)) and impossible is None
@@ -126,15 +127,16 @@ def _read_elsewhere(tokens: list[Token], text: str, lexicon: Lexicon, scene: Sce
             and _is_one_day(run[run[0].kind == "year"].value.written)
             and end - start <= _LONGEST_FOR_DATEPARSER
         ):
-            found = _dateparser(text[start:end], lexicon, scene)
+            found = _dateparser(text[start:end], lexicon.language, scene.now)
             run = [Token("days", single(found, dated=True, named=True), start, end)] if found else run
         read += run
     return read
 
 
-def _dateparser(text: str, lexicon: Lexicon, scene: Scene) -> date | None:
-    settings = {"RELATIVE_BASE": scene.now, "PREFER_DATES_FROM": "future"}
-    found = dateparser.parse(text, languages=[lexicon.language], settings=settings)
+@lru_cache(128)  # parts of a message are read several times
+def _dateparser(text: str, language: str, now: datetime) -> date | None:
+    settings = {"RELATIVE_BASE": now, "PREFER_DATES_FROM": "future"}
+    found = dateparser.parse(text, languages=[language], settings=settings)
     return cast(date, found.date()) if found else None
 
 
@@ -229,13 +231,17 @@ def _wishes(token: Token) -> tuple[When, ...]:
 
 
 def _during(stretch: Stretch) -> When:
-    """The wish for a time in a stretch; over midnight, its days have to do."""
+    """The wish for a time in a stretch. Of one over midnight the last day is the next best wish: it ends at an hour."""
     start, end = stretch.start, stretch.end
     last = (end - timedelta(microseconds=1)).date()
-    if start.date() < last:
-        return When(days=(DayRange(start.date(), last + timedelta(days=1)),))
     until = end.time() if end.date() == last else None
-    return When(days=(one(last),), times=(TimeRange(start.time().replace(microsecond=0), until),))
+    if start.date() == last:
+        return When(days=(one(last),), times=(TimeRange(start.time().replace(microsecond=0), until),))
+    if until is None:
+        return When(days=(DayRange(start.date(), last + timedelta(days=1)),))
+    return When(
+        days=(DayRange(start.date(), last),), otherwise=When(days=(one(last),), times=(TimeRange(None, until),))
+    )
 
 
 def _without(values: tuple[Any, ...]) -> When:
@@ -274,6 +280,7 @@ def _both(a: When, b: When) -> When:
         not_days=_unique(a.not_days + b.not_days),
         not_weekdays=_unique(a.not_weekdays + b.not_weekdays),
         first_available=a.first_available or b.first_available,
+        otherwise=a.otherwise or b.otherwise,
     )
 
 

@@ -1,9 +1,11 @@
 """What stands around days: "the end of", "two weeks after", "from … until", "not on"."""
 
+from datetime import datetime
 from typing import Any
 
 from bot.understanding.days import DAY, WEEK, Days, calendar_day, next_weekday, single, to_come, week_of
 from bot.understanding.grammar import Rule, Said, Scene, rule
+from bot.understanding.lengths import Stretch
 from bot.understanding.meaning import DayRange
 from bot.understanding.moments import length_in
 
@@ -61,6 +63,15 @@ def _before(said: Said, _: Scene) -> Days:
 
 def _until(said: Said, _: Scene) -> Days:
     return _each(said, lambda days: DayRange(None, days.end))
+
+
+def _until_moment(said: Said, scene: Scene) -> Stretch | None:
+    """ "until Friday noon"."""
+    day, clock = said.one("days").written, said.one("clock")
+    if day.start is None or day.end != day.start + DAY:
+        return None
+    end = datetime.combine(day.start, clock.readings[0])
+    return Stretch(scene.now, end) if end > scene.now else None
 
 
 def _each(said: Said, bound: Any) -> Days:
@@ -184,6 +195,7 @@ SPAN_RULES: tuple[Rule, ...] = (
     rule("from days(?!clock (to|until) (clock|number|numeral))", "days", _from),
     rule("before days", "days", _before),
     rule("(by|until) days", "days", _until),
+    rule("(by|until|before) days at? clock", "stretch", _until_moment),
 )
 _AVOIDED = "(days|hours|clock|recurring)"
 EXCLUSION_RULES: tuple[Rule, ...] = (

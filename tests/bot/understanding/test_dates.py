@@ -123,7 +123,12 @@ CLEAR: list[tuple[str, dict[str, Any]]] = [
     ("in an hour and a half", {"days": ["12"], "at": "10:30"}),
     ("within two hours", {"days": ["12"], "times": ["09:00-11:00"]}),
     ("the next 90 minutes", {"days": ["12"], "times": ["09:00-10:30"]}),
-    ("within 24 hours", {"days": ["12..14"]}),
+    ("within 24 hours", {"days": ["12"], "otherwise": {"days": ["13"], "times": ["-09:00"]}}),
+    ("until friday noon", {"days": ["12"], "otherwise": {"days": ["13"], "times": ["-12:00"]}}),
+    ("before saturday at 10 am", {"days": ["12..14"], "otherwise": {"days": ["14"], "times": ["-10:00"]}}),
+    # a day of a month beside a part of the day
+    ("march 13 in the morning", {"days": ["13"], "times": ["-12:00"]}),
+    ("the 13th in the afternoon", {"days": ["13"], "times": ["12:00-18:00"]}),
     # stretches of the calendar
     ("coming week", {"days": ["16..23"]}),
     ("rest of the week", {"days": ["12..16"]}),
@@ -216,6 +221,7 @@ def wish(said: dict[str, Any]) -> When:
         read[name] = tuple(d if isinstance(d, DayRange) else day(*d.split("..")) for d in said.get(name, ()))
     read["times"] = tuple(hours(text) for text in said.get("times", ()))
     read["at"] = time.fromisoformat(said["at"]) if "at" in said else None
+    read["otherwise"] = wish(said["otherwise"]) if "otherwise" in said else None
     return When(**read)
 
 
