@@ -12,6 +12,7 @@ from bot.state import Draft, State
 from bot.understanding.meaning import Meaning
 
 MOST_LATER = 4  # wishes that wait for their turn
+LIKELY = 0.6  # a guess that is worth an answer
 
 
 def resume(state: State, facts: Facts) -> Turn:
@@ -221,7 +222,7 @@ def _show(state: State, _facts: Facts) -> Turn:
 
 def suppose(state: State, said: Said, facts: Facts) -> Turn | None:
     """What a message seems to want that nothing else could hear: answered or asked about, and never done."""
-    likely = (guess.what for guess in said.meaning.guesses if guess.what in SUPPOSED)
+    likely = (guess.what for guess in said.meaning.guesses if guess.confidence >= LIKELY and guess.what in SUPPOSED)
     meant = next(likely, None)
     return None if meant is None else SUPPOSED[meant](state, facts)
 

@@ -19,7 +19,7 @@ from bot.understanding.meaning import Guess, Guessed
 _MOST_WORDS = 40  # what is wanted stands in these, or is told at such length that phrases must find it
 _LONGEST_WORD = 20
 _PIECE = 4  # letters
-_KNOWN = 0.5  # of the words; of a message of strange words nothing is guessed
+_KNOWN = 0.5  # more than that share of the words; of a message of strange words nothing is guessed
 
 
 class Weights(msgspec.Struct, dict=True):
@@ -49,7 +49,7 @@ class Weights(msgspec.Struct, dict=True):
     def knows(self, words: str) -> bool:
         """Whether enough of these words were among the examples."""
         spoken = words.split()[:_MOST_WORDS]
-        return sum(f" {_word(word)} " in self.rows for word in spoken) >= max(1, _KNOWN * len(spoken))
+        return sum(f" {_word(word)} " in self.rows for word in spoken) > _KNOWN * len(spoken)
 
 
 def guess(words: str, language: str) -> tuple[Guess, ...]:

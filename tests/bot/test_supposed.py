@@ -35,6 +35,11 @@ def test_what_is_said_stands_before_what_is_guessed() -> None:
     assert advance(State(), said, ONE).request is None
 
 
+def test_what_is_hardly_likely_is_not_answered() -> None:
+    said = Said(Meaning(text="…", guesses=(Guess("visits", anywhere.LIKELY - 0.01),)))
+    assert advance(State(), said, ONE).state.misses == 1
+
+
 def test_a_guess_that_the_desk_has_no_answer_to_is_a_misunderstanding() -> None:
     assert advance(State(), guessed("when"), ONE).state.misses == 1
 
