@@ -85,7 +85,8 @@ def understand(text: str, context: Context) -> Meaning:
     return Meaning(
         text=said,
         emergency=emergency,
-        intents=wanted,
+        # Who gives a number does not ask for one.
+        intents=tuple(one for one in wanted if one != "phone" or writer.phone is None),
         answer=answer,
         guesses=guess(heard, context.language),
         number=intents.number(heard, lexicon),

@@ -9,6 +9,7 @@ from bot.understanding.guesses import features, guess, load
 from bot.understanding.intents import answer, intents
 from bot.understanding.lexicon import load as load_lexicon
 from bot.understanding.text import plain
+from tests.bot.understanding.clinic import heard
 
 ENGLISH = load_lexicon("en")
 
@@ -33,7 +34,9 @@ def test_the_likeliest_stands_first() -> None:
     assert all(0 < one.confidence <= 1 for one in guesses)
 
 
-@pytest.mark.parametrize("words", ["", "quiero cancelar mi cita", "xyzzy plugh qwrtz", "1" * 1000, "预约", "dr drop table patients"])
+@pytest.mark.parametrize(
+    "words", ["", "quiero cancelar mi cita", "xyzzy plugh qwrtz", "1" * 1000, "预约", "dr drop table patients"]
+)
 def test_of_strange_words_nothing_is_guessed(words: str) -> None:
     assert guess(words, "en") == ()
 
@@ -116,3 +119,9 @@ def test_who_says_not_to_cancel_cancels_nothing(text: str) -> None:
     wanted = intents(plain(text), ENGLISH)
     assert "keep" in wanted
     assert not {"cancel", "cancel_visit"} & set(wanted)
+
+
+def test_who_gives_a_number_does_not_ask_for_one() -> None:
+    assert heard("the number is 207 555 0188", asked="contact").intents == ()
+    assert heard("my phone number is 207 555 0188").intents == ()
+    assert "phone" in heard("what is the number?").intents
