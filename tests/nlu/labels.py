@@ -292,6 +292,6 @@ def taught(source: str, row: dict[str, Any]) -> tuple[frozenset[str], frozenset[
     """Which guesses are right of a row, and which are wrong; of those in neither it says nothing."""
     theirs = frozenset(row["intents"] or () if "intents" in row else [row["intent"]])
     told = {what: sources[source] for what, sources in TAUGHT.items() if source in sources}
+    unsaid = {what for what, one in told.items() if theirs & one.open}
     right = {what for what, one in told.items() if theirs & one.labels and (not one.beside or theirs & one.beside)}
-    open_ = {what for what, one in told.items() if theirs & one.open and what not in right}
-    return frozenset(right), frozenset(told) - right - open_
+    return frozenset(right - unsaid), frozenset(told) - right - unsaid
