@@ -50,6 +50,7 @@ Intent = Literal[
     "confirm",  # "is my appointment confirmed?"
     "change",  # something shall be different, whatever it is
     "end",  # something shall end or be called off, whatever it is
+    "visit",  # it is about a visit, whatever is wanted of it
     "when",  # when something is, whatever it is
     "explain",  # "what do you mean?"
     "praise",  # "you are wonderful"

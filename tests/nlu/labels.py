@@ -42,7 +42,7 @@ NLUPP = (
     _same("cancel_close_leave_freeze", "end", *_CANCEL),
     _same("change", *_MOVE),
     # Theirs are said of whatever concerns a visit: making, changing, asking after one.
-    Label("booking", ("book", "visits", "move", "cancel_visit", "confirm"), "booking", domain="hotels"),
+    Label("booking", ("visit", "book", "visits", "move", "cancel_visit", "confirm"), "booking", domain="hotels"),
     Label("appointment", ("book", "visits", "move", "cancel_visit", "confirm"), domain="banking"),
     _same("handoff", "person"),
     _same("when", "when"),
@@ -249,6 +249,10 @@ TAUGHT: dict[Guessed, dict[str, Taught]] = {
         "nlu++": _taught(
             _VISIT, open="existing change cancel_close_leave_freeze check_in check_out when restaurant spa"
         ),
+    },
+    "visit": {
+        "clinc150": _taught("cancel_reservation confirm_reservation restaurant_reservation", open="book_hotel"),
+        "nlu++": _taught(_VISIT),
     },
     "visits": {
         "clinc150": _taught("calendar meeting_schedule", open="confirm_reservation reminder next_holiday"),
