@@ -25,7 +25,7 @@ ENGLISH = load_lexicon("en")
     ],
 )
 def test_likely_wishes_are_guessed(words: str, what: str) -> None:
-    assert guess(words, "en")[0].what == what
+    assert what in {one.what for one in guess(words, "en")}
 
 
 def test_the_likeliest_stands_first() -> None:
