@@ -381,6 +381,7 @@ _HEARING: tuple[Callable[[State, Said, Facts], Turn | None], ...] = (
     _decline,
     _explain,
     _be_polite,
+    anywhere.suppose,
 )
 """The ways of hearing words, in this order."""
 

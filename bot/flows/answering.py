@@ -146,6 +146,7 @@ def _names(doctors: Iterable[Practitioner]) -> str:
 TOLD: dict[str, Callable[[Meaning, Facts], Reply]] = {
     "hours": hours,
     "address": _fixed("address"),
+    "phone": _fixed("phone"),
     "price": price,
     "policy": policy,
     "privacy": privacy,
@@ -153,8 +154,10 @@ TOLD: dict[str, Callable[[Meaning, Facts], Reply]] = {
     "insurance": insurance,
     "language": language,
     "doctor": doctor,
+    "rating": doctor,
+    "services": doctor,
 }
 """Questions that have an answer of their own, by their intent."""
 
-ABOUT_DOCTORS = frozenset({"insurance", "language", "doctor"})
+ABOUT_DOCTORS = frozenset({"insurance", "language", "doctor", "rating", "services"})
 """Those in which a doctor is named without being wished for."""

@@ -6,12 +6,13 @@ from msgspec.structs import replace
 
 from bot.events import Facts, ReleaseHold, Said, Turn
 from bot.flows import answering, booking, changing, filling, handover, moving
-from bot.flows.wording import first, first_name, reply
+from bot.flows.wording import PERSON, first, first_name, reply
 from bot.messages import OtherDay, Pick, Undo
 from bot.state import Draft, State
 from bot.understanding.meaning import Meaning
 
 MOST_LATER = 4  # wishes that wait for their turn
+LIKELY = 0.6  # a guess that is worth an answer
 
 
 def resume(state: State, facts: Facts) -> Turn:
@@ -69,7 +70,8 @@ def _inform(state: State, said: Said, facts: Facts) -> Turn:
     says_when = meaning.when is not None or meaning.readings
     about_doctors = answering.ABOUT_DOCTORS & set(meaning.intents)
     going_on = take_facts(state, said, facts) if asks_for_visit and (says_when or not about_doctors) else None
-    told = [answer(meaning, facts) for intent, answer in answering.TOLD.items() if intent in meaning.intents]
+    answers = dict.fromkeys(answer for intent, answer in answering.TOLD.items() if intent in meaning.intents)
+    told = [answer(meaning, facts) for answer in answers]
     if going_on or state.step:  # the question that follows has choices of its own, or none
         told = [replace(answer, choices=()) for answer in told]
     return first(told, going_on or resume(state, facts))
@@ -188,6 +190,43 @@ def _part(state: State, _facts: Facts) -> Turn:
     return Turn(state, (reply("goodbye"),))
 
 
+def _keep(state: State, _said: Said, facts: Facts) -> Turn:
+    """ "Don't cancel it": nothing is."""
+    return first([reply("changing.kept")], resume(state, facts))
+
+
+def _offer_person(key: str) -> Callable[[State, Facts], Turn]:
+    """What the assistant does not do itself: it says so, and offers somebody."""
+
+    def offered(state: State, facts: Facts) -> Turn:
+        if state.step is None:
+            return Turn(state, (reply(key, {}, [PERSON]),))
+        return first([reply(key)], resume(state, facts))
+
+    return offered
+
+
+def _wait(state: State, facts: Facts) -> Turn:
+    """ "I am not sure yet": there is no hurry."""
+    return first([reply("no_hurry")], resume(state, facts))
+
+
+def _explain(state: State, facts: Facts) -> Turn:
+    """ "What do you mean?": the open question again, or what one can say here."""
+    return resume(state, facts) if state.step else Turn(state, (reply("help"),))
+
+
+def _show(state: State, _facts: Facts) -> Turn:
+    return changing.show(state)
+
+
+def suppose(state: State, said: Said, facts: Facts) -> Turn | None:
+    """What a message seems to want that nothing else could hear: answered or asked about, and never done."""
+    likely = (guess.what for guess in said.meaning.guesses if guess.confidence >= LIKELY and guess.what in SUPPOSED)
+    meant = next(likely, None)
+    return None if meant is None else SUPPOSED[meant](state, facts)
+
+
 def chose_other_day(state: State, _action: OtherDay, facts: Facts) -> Turn:
     return booking.other_day(state) if state.draft.says_what else resume_or_ask(state, facts)
 
@@ -201,7 +240,10 @@ GLOBAL: dict[str, Callable[[State, Said, Facts], Turn | None]] = {
     "cancel_visit": _cancel,
     "cancel": _cancel,
     "stop": _stop,
+    "keep": _keep,
+    "late": lambda state, _said, facts: call_person(state, facts),
     "visits": lambda state, _said, _facts: changing.show(state),
+    "confirm": lambda state, _said, _facts: changing.show(state),
     "back": _back,
     "repeat": _repeat,
     "move_it": _move_it,
@@ -218,4 +260,24 @@ COURTESIES: dict[str, Callable[[State, Facts], Turn]] = {
     "greeting": _greet,
     "thanks": _thank,
     "goodbye": _part,
+    **dict.fromkeys(
+        ("prescription", "records", "receipt", "bill", "waiting_list", "export", "forget"), _offer_person("for_staff")
+    ),
+    "feedback": _offer_person("feedback"),
+    "abuse": _offer_person("abuse"),
+    "change_language": _offer_person("language.only"),
+    "explain": _explain,
+    "praise": _thank,
+    "maybe": _wait,
+    "any": _wait,
+}
+
+# Cancelling, moving and confirming begin with the visits there are, each with its buttons: the patient says which.
+SUPPOSED: dict[str, Callable[[State, Facts], Turn]] = {
+    **COURTESIES,
+    **dict.fromkeys(("visits", "confirm", "cancel_visit", "change", "end"), _show),
+    "person": _offer_person("for_staff"),
+    "help": lambda state, facts: first([reply("help")], resume(state, facts)),
+    "repeat": _explain,
+    "book": resume_or_ask,
 }

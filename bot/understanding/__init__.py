@@ -14,6 +14,7 @@ from msgspec import structs
 from bot.understanding import dates, identity, intents, names, shifts
 from bot.understanding.clauses import MOST_JOINTS, clauses, halves, without
 from bot.understanding.grammar import Scene
+from bot.understanding.guesses import guess
 from bot.understanding.index import matcher
 from bot.understanding.lexicon import Lexicon, load
 from bot.understanding.meaning import Context, Meaning, When
@@ -60,7 +61,7 @@ def understand(text: str, context: Context) -> Meaning:
     said = clean(text)
     heard = plain(said)
     scene = Scene(context.reference, context.opens, context.closes, context.region in identity.MONTH_FIRST)
-    wished = without(said, lexicon.denied)
+    wished = without(without(said, lexicon.denied), lexicon.elsewhere)
     times = dates.read(wished, lexicon, scene, calendar=context.asked != "birth_date")
     wanted, answer = intents.intents(heard, lexicon), intents.answer(heard, lexicon)
     moves = bool({"move", "move_it"} & set(wanted))
@@ -93,8 +94,10 @@ def understand(text: str, context: Context) -> Meaning:
     return Meaning(
         text=said,
         emergency=emergency,
-        intents=wanted,
+        # Who gives a number does not ask for one.
+        intents=tuple(one for one in wanted if one != "phone" or writer.phone is None),
         answer=answer,
+        guesses=guess(heard, context.language),
         number=intents.number(heard, lexicon),
         ordinal=intents.ordinal(heard, lexicon),
         practitioners=named.practitioners,
@@ -104,7 +107,7 @@ def understand(text: str, context: Context) -> Meaning:
         visit_types=named.visit_types,
         locations=named.locations,
         insurances=named.insurances,
-        speaks=next((code for code, phrases in lexicon.speaks.items() if phrases.within(heard)), None),
+        speaks=None if "change_language" in wanted else _spoken_by_doctor(heard, lexicon),
         mode=next((mode for mode, phrases in lexicon.modes.items() if phrases.within(heard)), None),
         best_rated=_says(heard, lexicon, "best_rated"),
         patients=named.patients,
@@ -176,6 +179,10 @@ def _refused(said: str, lexicon: Lexicon, context: Context) -> tuple[names.Names
     if not refused:
         return names.Names(), False
     return names.find(refused, lexicon, context, set()), _says(plain(refused), lexicon, "myself")
+
+
+def _spoken_by_doctor(words: str, lexicon: Lexicon) -> str | None:
+    return next((code for code, phrases in lexicon.speaks.items() if phrases.within(words)), None)
 
 
 def _says(words: str, lexicon: Lexicon, what: str) -> bool:

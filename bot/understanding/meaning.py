@@ -8,7 +8,7 @@ import msgspec
 from core.scheduling.directory import Directory
 from core.scheduling.wishes import DayRange, TimeRange, When
 
-__all__ = ["Context", "DayRange", "Entity", "Intent", "Meaning", "TimeRange", "When"]
+__all__ = ["Context", "DayRange", "Entity", "Guess", "Guessed", "Intent", "Meaning", "TimeRange", "When"]
 
 Intent = Literal[
     "book",
@@ -43,7 +43,43 @@ Intent = Literal[
     "greeting",
     "thanks",
     "goodbye",
+    "find",  # "I am looking for a dentist": somebody to see, before a time is
+    "keep",  # "don't cancel it"
+    "maybe",  # "I am not sure yet"
+    "any",  # "I do not mind which"
+    "confirm",  # "is my appointment confirmed?"
+    "change",  # something shall be different, whatever it is
+    "end",  # something shall end or be called off, whatever it is
+    "visit",  # it is about a visit, whatever is wanted of it
+    "when",  # when something is, whatever it is
+    "explain",  # "what do you mean?"
+    "praise",  # "you are wonderful"
+    "phone",  # "what is your number?"
+    "rating",  # "how is she rated?"
+    "services",  # "do you offer cosmetic services?"
+    "late",  # "I am running late"
+    "waiting_list",  # "tell me if something earlier comes free"
+    "records",  # "my lab results", "a sick note"
+    "prescription",
+    "bill",
+    "receipt",
+    "feedback",  # "I want to complain"
+    "export",  # "what do you know about me?"
+    "forget",  # "delete my data"
+    "abuse",
+    "change_language",  # "can we speak Spanish?"
 ]
+
+
+Guessed = Intent | Literal["yes", "no"]
+"""What may be guessed of a message that does not say it in so many words."""
+
+
+class Guess(msgspec.Struct, frozen=True):
+    """What a message seems to want, and how likely that is, from 0 to 1."""
+
+    what: Guessed
+    confidence: float
 
 
 class Entity(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -67,6 +103,7 @@ class Meaning(msgspec.Struct, frozen=True):
     emergency: bool = False
     intents: tuple[Intent, ...] = ()
     answer: Literal["yes", "no"] | None = None
+    guesses: tuple[Guess, ...] = ()  # what it seems to want besides, the likeliest first: never enough to act upon
     number: int | None = None  # a bare "2", "2.", "#2", "2 please", "two": an answer to numbered choices
     ordinal: int | None = None  # "the second one" is 2, "the last" is -1
     practitioners: tuple[int, ...] = ()  # ids; more than one when the name fits several

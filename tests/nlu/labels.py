@@ -1,7 +1,10 @@
 """What their labels are in our words: tables, and nothing of it is known to the product."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
+
+from bot.understanding.meaning import Guessed
 
 
 @dataclass(frozen=True)
@@ -15,17 +18,20 @@ class Label:
     signs: tuple[str, ...]
     measured: str = ""
     about: tuple[str, ...] = ()
+    domain: str = ""  # where alone theirs is said
 
-    def fits(self, said: frozenset[str], text: str) -> bool:
-        """Whether a message that says all of `said` has this label."""
-        return not said.isdisjoint(self.signs) and (not self.about or any(word in text for word in self.about))
+    def confidence(self, said: Mapping[str, float], text: str, domain: str) -> float:
+        """How sure it is that a message has this label, of which all of `said` is heard."""
+        is_about = not self.about or any(word in text for word in self.about)
+        is_about &= not self.domain or self.domain == domain
+        return max((said.get(sign, 0.0) for sign in self.signs), default=0.0) if is_about else 0.0
 
 
 def _same(name: str, *signs: str) -> Label:
     return Label(name, signs, measured=name)
 
 
-_MOVE = ("move", "move_it", "instead", "other_day")
+_MOVE = ("move", "move_it", "change")
 _CANCEL = ("cancel", "cancel_visit")
 _ALARM, _REMINDER = ("alarm", "wake"), ("remind",)
 
@@ -33,12 +39,14 @@ _ALARM, _REMINDER = ("alarm", "wake"), ("remind",)
 NLUPP = (
     _same("affirm", "yes"),
     _same("deny", "no"),
-    _same("cancel_close_leave_freeze", *_CANCEL),
+    _same("cancel_close_leave_freeze", "end", *_CANCEL),
     _same("change", *_MOVE),
-    # Theirs is said of whatever concerns a booking: making, changing, asking after one.
-    _same("booking", "book", "visits", "move", "cancel_visit"),
+    # Theirs are said of whatever concerns a visit: making, changing, asking after one.
+    Label("booking", ("visit", "book", "visits", "move", "cancel_visit", "confirm"), "booking", domain="hotels"),
+    Label("appointment", ("book", "visits", "move", "cancel_visit", "confirm"), domain="banking"),
     _same("handoff", "person"),
-    _same("when", "visits", "hours"),
+    _same("when", "when"),
+    Label("when", ("visits", "hours", "policy"), "when", about=("when", "what time")),
     _same("where", "address"),
     _same("greet", "greeting"),
     _same("thank", "thanks"),
@@ -50,17 +58,19 @@ NLUPP = (
 
 # One label a message: the first that fits, so the most particular stand first.
 CLINC = (
+    Label("calendar_update", ("cancel_visit", "end"), about=("calendar", "event")),
     _same("cancel_reservation", "cancel_visit"),
-    _same("confirm_reservation", "visits"),
-    _same("change_language", "language"),
+    _same("confirm_reservation", "confirm"),
+    _same("change_language", "change_language", "language"),
     _same("repeat", "repeat"),
-    _same("thank_you", "thanks"),
     _same("goodbye", "goodbye"),
-    _same("cancel", "cancel", "stop"),
+    _same("thank_you", "thanks", "praise"),
+    _same("cancel", "cancel", "stop", "undo"),
     _same("what_can_i_ask_you", "help"),
     _same("no", "no"),
     _same("yes", "yes"),
-    _same("maybe", "maybe"),  # nothing of ours says so yet
+    _same("maybe", "maybe"),
+    Label("restaurant_reservation", ("book",)),
     _same("greeting", "greeting"),
     Label("insurance", ("insurance",)),
     Label("are_you_a_bot", ("person",)),
@@ -71,12 +81,15 @@ HWU = (
     Label("alarm_set", ("book",), about=_ALARM),
     Label("calendar_remove", ("cancel_visit",)),
     Label("calendar_query", ("visits",)),
+    Label("general_explain", ("explain",)),
+    Label("general_confirm", ("confirm",)),
+    Label("general_dontcare", ("any", "maybe")),
     _same("general_repeat", "repeat"),
     _same("general_commandstop", "cancel", "stop"),
     _same("general_negate", "no"),
     _same("general_affirm", "yes"),
+    Label("general_praise", ("praise", "thanks")),
     Label("calendar_set", ("book",)),
-    Label("general_praise", ("thanks",)),
 )
 XSID = (
     Label("alarm/cancel_alarm", _CANCEL, "cancel", _ALARM),
@@ -143,7 +156,10 @@ SPECIALTIES = {
 
 QUESTIONS = {
     "address": "address",
-    "doctor": "average_rating",
+    "phone": "phone_number",
+    "rating": "average_rating",
+    "services": "",
+    "doctor": "",
     "price": "",
     "hours": "",
     "insurance": "",
@@ -152,11 +168,134 @@ QUESTIONS = {
 """Our intents that ask for something, and the slot that theirs would be asking for, where they have it."""
 
 
-def of_message(source: str, said: frozenset[str], text: str) -> list[str]:
-    """All labels of a source that fit, the most particular first."""
-    return [label.name for label in LABELS.get(source, ()) if label.fits(said, text.lower())]
+def of_message(source: str, said: Mapping[str, float], text: str, domain: str = "") -> list[str]:
+    """All labels of a source that fit, the surest first; of those that are equally sure, the most particular."""
+    sure: dict[str, float] = {}
+    for label in LABELS.get(source, ()):  # two lines of one name are one label
+        sure[label.name] = max(sure.get(label.name, 0.0), label.confidence(said, text.lower(), domain))
+    return sorted((name for name in sure if sure[name]), key=lambda name: -sure[name])
 
 
 def measured(source: str, names: Sequence[str]) -> set[str]:
     """Under which names their labels count in the mean."""
     return {label.measured for label in LABELS.get(source, ()) if label.name in names and label.measured}
+
+
+# --- what guesses are learned from (`tests.nlu.train`) ---------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Taught:
+    """Which labels of a source mean a guess, and which say nothing of it; all its other labels say that it is not meant."""
+
+    labels: frozenset[str]
+    open: frozenset[str] = frozenset()
+    beside: frozenset[str] = frozenset()  # meant only where one of these labels stands beside it
+
+
+def _taught(names: str, open: str = "", beside: str = "") -> Taught:
+    return Taught(*(frozenset(text.split()) for text in (names, open, beside)))
+
+
+TAUGHT_BY = {"clinc150": "messages_clinc", "hwu64": "messages_hwu", "nlu++": "messages_nlupp"}
+"""The sources whose licence (CC BY) lets others learn from them, and their files. SGD and xSID are not among them."""
+
+_VISIT = "booking appointment"
+TAUGHT: dict[Guessed, dict[str, Taught]] = {
+    "yes": {
+        "clinc150": _taught("yes"),
+        "hwu64": _taught("general_affirm", open="general_praise"),
+        "nlu++": _taught("affirm", open="acknowledge"),
+    },
+    "no": {"clinc150": _taught("no"), "hwu64": _taught("general_negate"), "nlu++": _taught("deny")},
+    "maybe": {
+        "clinc150": _taught("maybe"),
+        "hwu64": _taught("", open="general_dontcare"),
+        "nlu++": _taught("", open="dont_know"),
+    },
+    "any": {
+        "clinc150": _taught("", open="maybe"),
+        "hwu64": _taught("general_dontcare"),
+        "nlu++": _taught("", open="dont_know"),
+    },
+    "stop": {
+        "clinc150": _taught("cancel"),
+        "hwu64": _taught("general_commandstop"),
+        "nlu++": _taught("", open="cancel_close_leave_freeze end_call deny"),
+    },
+    "end": {
+        "clinc150": _taught("cancel_reservation", open="cancel calendar_update"),
+        "hwu64": _taught("calendar_remove alarm_remove", open="general_commandstop"),
+        "nlu++": _taught("cancel_close_leave_freeze"),
+    },
+    "cancel_visit": {
+        "clinc150": _taught("cancel_reservation", open="calendar_update"),
+        "hwu64": _taught("calendar_remove alarm_remove"),
+        "nlu++": _taught("cancel_close_leave_freeze", beside=_VISIT),
+    },
+    "change": {
+        "clinc150": _taught(
+            "insurance_change",
+            open="calendar_update reminder_update change_user_name change_language cancel_reservation",
+        ),
+        "nlu++": _taught("change"),
+    },
+    "book": {
+        "clinc150": _taught(
+            "restaurant_reservation schedule_meeting",
+            open="book_hotel book_flight schedule_maintenance accept_reservations calendar_update reminder_update reminder",
+        ),
+        "hwu64": _taught("calendar_set alarm_set"),
+        "nlu++": _taught(
+            _VISIT, open="existing change cancel_close_leave_freeze check_in check_out when restaurant spa"
+        ),
+    },
+    "visit": {
+        "clinc150": _taught("cancel_reservation confirm_reservation restaurant_reservation", open="book_hotel"),
+        "nlu++": _taught(_VISIT),
+    },
+    "visits": {
+        "clinc150": _taught("calendar meeting_schedule", open="confirm_reservation reminder next_holiday"),
+        "hwu64": _taught("calendar_query alarm_query"),
+        "nlu++": _taught("", open=f"existing when {_VISIT}"),
+    },
+    "confirm": {
+        "clinc150": _taught("confirm_reservation"),
+        "hwu64": _taught("general_confirm", open="calendar_query"),
+        "nlu++": _taught("", open=_VISIT),
+    },
+    "when": {"nlu++": _taught("when")},
+    "person": {"nlu++": _taught("handoff"), "clinc150": _taught("", open="are_you_a_bot make_call")},
+    "repeat": {"clinc150": _taught("repeat"), "hwu64": _taught("general_repeat"), "nlu++": _taught("repeat")},
+    "explain": {"clinc150": _taught("", open="repeat"), "hwu64": _taught("general_explain")},
+    "help": {
+        "clinc150": _taught("what_can_i_ask_you"),
+        "hwu64": _taught("", open="general_quirky"),
+        "nlu++": _taught("", open="request_info how"),
+    },
+    "change_language": {"clinc150": _taught("change_language"), "nlu++": _taught("")},
+    "greeting": {"clinc150": _taught("greeting"), "nlu++": _taught("greet")},
+    "thanks": {
+        "clinc150": _taught("thank_you"),
+        "hwu64": _taught("", open="general_praise general_affirm"),
+        "nlu++": _taught("thank"),
+    },
+    "praise": {"clinc150": _taught("", open="thank_you"), "hwu64": _taught("general_praise", open="general_affirm")},
+    "goodbye": {"clinc150": _taught("goodbye"), "nlu++": _taught("end_call")},
+}
+
+ABOUT_VISITS = frozenset({"cancel_visit", "book", "visits", "confirm"})
+"""Guesses of which the examples speak of other things that are set, shown and cancelled; each is heard a second time, of a visit."""
+
+LIKE_A_VISIT = dict.fromkeys(
+    ("alarm", "reminder", "event", "meeting", "reservation", "booking", "table"), "appointment"
+) | dict.fromkeys(("alarms", "reminders", "events", "meetings", "reservations", "bookings", "calendar"), "appointments")
+
+
+def taught(source: str, row: dict[str, Any]) -> tuple[frozenset[str], frozenset[str]]:
+    """Which guesses are right of a row, and which are wrong; of those in neither it says nothing."""
+    theirs = frozenset(row["intents"] or () if "intents" in row else [row["intent"]])
+    told = {what: sources[source] for what, sources in TAUGHT.items() if source in sources}
+    unsaid = {what for what, one in told.items() if theirs & one.open}
+    right = {what for what, one in told.items() if theirs & one.labels and (not one.beside or theirs & one.beside)}
+    return frozenset(right - unsaid), frozenset(told) - right - unsaid

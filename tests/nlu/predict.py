@@ -129,7 +129,7 @@ def _message(row: Row, desk: Desk) -> Row:
     text = re.sub(r"\w+", lambda word: nouns.get(word[0].lower(), word[0]), row["text"]) if nouns else row["text"]
     asked = next((labels.ASKED[slot] for slot in row.get("requested") or () if slot in labels.ASKED), None)
     answer = _hear({**row, "text": text}, desk, asked=asked)
-    found = labels.of_message(source, signs(answer), row["text"])
+    found = labels.of_message(source, signs(answer), row["text"], row.get("domain", ""))
     return {
         "intent": next(iter(found), None),
         "intents": found,
@@ -138,9 +138,12 @@ def _message(row: Row, desk: Desk) -> Row:
     }
 
 
-def signs(answer: Row) -> frozenset[str]:
-    """Our intents, and yes or no."""
-    return frozenset(answer["intents"]) | ({answer["answer"]} if answer["answer"] else set())
+def signs(answer: Row) -> dict[str, float]:
+    """Our intents, and yes or no, with their weight: what was said counts as sure, and more where it is guessed, too."""
+    weights = dict.fromkeys([*answer["intents"], *([answer["answer"]] if answer["answer"] else [])], 1.0)
+    for guess in answer["guesses"]:
+        weights[guess["what"]] = weights.get(guess["what"], 0) + guess["confidence"]
+    return weights
 
 
 def _parts(row: Row, answer: Row, desk: Desk) -> Iterator[tuple[str, str, str]]:

@@ -31,7 +31,9 @@ class Turn:
         ]
         self.named = {slot["slot"] for slot in slots}
         self.wanted = frozenset(answer["intents"])
-        self.yes, self.no = answer["answer"] == "yes", answer["answer"] == "no"
+        # Who cannot say yet does not accept.
+        self.no = answer["answer"] == "no" or (answer["answer"] is None and "maybe" in self.wanted)
+        self.yes = answer["answer"] == "yes"
         self.previous: str = row["prev_intent"]
 
     @property
@@ -68,19 +70,20 @@ def _intent(turn: Turn) -> str:
         return _BOOK if turn.takes_proposal else _NONE
     if "REQ_MORE" in turn.before and _declines(turn) and not turn.slots:
         return _NONE
-    books = bool(turn.news & {"date", "time"}) or ("book" in turn.wanted and not turn.wants_others)
+    wants_visit = "book" in turn.wanted and "find" not in turn.wanted
+    books = bool(turn.news & {"date", "time"}) or (wants_visit and not turn.wants_others)
     if turn.previous == _FIND:
         return _BOOK if books and not turn.asks else _FIND
     if turn.previous == _NONE and not turn.asks:
-        # Ours to book takes in whoever looks for a doctor; theirs begins with a doctor or a time.
-        if turn.named & {"date", "time", "provider"}:
+        # Ours to book takes in whoever says what for; theirs begins with a doctor or a time.
+        if turn.named & {"date", "time", "provider"} or (wants_visit and not turn.named):
             return _BOOK
-        return _FIND if "book" in turn.wanted or turn.named else _NONE
+        return _FIND if turn.wanted & {"book", "find"} or turn.named else _NONE
     return turn.previous
 
 
 def _declines(turn: Turn) -> bool:
-    return turn.no or bool(turn.wanted & {"goodbye", "thanks", "stop"})
+    return turn.no or bool(turn.wanted & {"goodbye", "thanks", "praise", "stop"})
 
 
 def _acts(turn: Turn, intent: str) -> set[str]:
@@ -94,7 +97,7 @@ def _acts(turn: Turn, intent: str) -> set[str]:
         acts.add("INFORM_INTENT")
     if "goodbye" in turn.wanted and "REQ_MORE" not in turn.before:
         acts.add("GOODBYE")
-    if "thanks" in turn.wanted and acts <= {"GOODBYE", "THANK_YOU"}:
+    if turn.wanted & {"thanks", "praise"} and acts <= {"GOODBYE", "THANK_YOU"}:
         acts.add("THANK_YOU")
     return acts
 

@@ -14,6 +14,8 @@ from bot.understanding.text import Phrases, plain
 
 WORD = r"[ap]\.m\.|[^\W\d_]+(?:'[^\W\d_]+)*|[^\w\s]"
 
+_NAMED = re.compile(r"<(\w+)>")
+
 
 @dataclass(frozen=True)
 class Part:
@@ -54,6 +56,7 @@ class Lexicon:
     joints: re.Pattern[str]  # between two wishes of one message
     refused: re.Pattern[str]  # whom somebody does not mean, with the word that says so
     denied: re.Pattern[str]  # "no," before another wish: an answer, and not what is not wished for
+    elsewhere: re.Pattern[str]  # a sentence about what is no business of a desk
     introduced: re.Pattern[str]  # who writes, which need not be who comes
     next_best: re.Pattern[str]  # what stands between a wish and the next best one
     alternative: re.Pattern[str]
@@ -99,19 +102,24 @@ def load(language: str) -> Lexicon:
     data = tomllib.loads(
         (file if code.isalpha() and file.is_file() else files(__name__).joinpath("en.toml")).read_text("utf-8")
     )
+    named = data["words"]
     intents = data["intents"]
+
+    def phrases(written: Iterable[str]) -> Phrases:
+        return Phrases(_NAMED.sub(lambda name: "|".join(named[name[1]]), phrase) for phrase in written)
+
     places = ("whole", "within", "lead")
     return Lexicon(
         language=code,
-        emergency=Phrases(data["emergency"]["phrases"]),
-        harmless=Phrases(data["emergency"]["harmless"]),
-        answers={name: Phrases(phrases) for name, phrases in data["answers"].items()},
-        intents={at: {intent: Phrases(phrases) for intent, phrases in intents[at].items()} for at in places},
+        emergency=phrases(data["emergency"]["phrases"]),
+        harmless=phrases(data["emergency"]["harmless"]),
+        answers={name: phrases(written) for name, written in data["answers"].items()},
+        intents={at: {intent: phrases(written) for intent, written in intents[at].items()} for at in places},
         unless={intent: frozenset(others) for intent, others in intents["unless"].items()},
         choice={name: frozenset(words) for name, words in data["choice"].items()},
         people={name: tuple(words) for name, words in data["people"].items()},
         people_phrases={
-            name: Phrases(data["people"][name])
+            name: phrases(data["people"][name])
             for name in ("myself", "myself_alone", "someone_else", "same", "best_rated")
         },
         polite=frozenset(intents["polite"]),
@@ -136,8 +144,9 @@ def load(language: str) -> Lexicon:
             code: Phrases(cue.replace("{}", name) for name in names for cue in data["speaks"]["cues"])
             for code, names in data["speaks"]["languages"].items()
         },
-        modes={"video": Phrases(data["modes"]["video"]), "in_person": Phrases(data["modes"]["in_person"])},
+        modes={"video": phrases(data["modes"]["video"]), "in_person": phrases(data["modes"]["in_person"])},
         denied=re.compile(rf"(?i)\A\W*(?:{_either(data['time']['mark']['no'])})(?=\s*[,.;:!])"),
+        elsewhere=re.compile(rf"(?i)(?:(?<=[.?!])|\A)(?=[^.?!]*\b(?:{_either(data['elsewhere']['cues'])})\b)[^.?!]*"),
         introduced=re.compile(
             rf"(?i)\b(?:{_either(data['people']['introduction'])})\s+\w[\w'-]*|\b\w[\w'-]*\s+(?:{_either(data['people']['here'])})\b"
         ),
