@@ -20,7 +20,7 @@ _NAME_WORD = re.compile(r"[^\W\d_][^\s\d,;:!?()\[\]<>@/\\|\"=*#%&_+]*")
 _PLAIN_WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
 _NUMBERS = re.compile(r"\d+")
 _LEADS_TO_NAME = re.compile(r"[\s:=\"'-]*")
-_SENTENCE_END = re.compile(r"(?:[!?;]|(?<=\w\w\w)\.)\s+")  # "St. John" goes on
+_SENTENCE_END = re.compile(r"(?:[!?]|(?<=\w\w\w)\.)\s+")  # "St. John" goes on
 _APOSTROPHE = re.compile(r"['’]")
 _MOST_WORDS = 10
 _MOST_WORDS_OF_FIRST = 4
