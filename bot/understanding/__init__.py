@@ -122,7 +122,7 @@ def understand(text: str, context: Context) -> Meaning:
         moves_from=parted and _meant(parted[0]),
         impossible_date=times.impossible,
         past_date=times.past,
-        name=as_written(name, text) if (name := writer.name or named.stranger) else None,
+        name=identity.capitalised(as_written(name, text), lexicon) if (name := writer.name or named.stranger) else None,
         birth_date=writer.birth_date,
         email=writer.email,
         phone=writer.phone,

@@ -289,3 +289,11 @@ def _is_of_time(word: str, lexicon: Lexicon) -> bool:
     """Whether it is a word such as "Thursday"; names of months are names of people too."""
     terms = lexicon.terms.get(plain(word), ())
     return any(term.words == (plain(word),) and term.kind != "month" for term in terms)
+
+
+def capitalised(name: str, lexicon: Lexicon) -> str:
+    """A name that was typed without any capital letter, as it is written: "mark van der berg" is Mark van der Berg."""
+    if not name.islower():
+        return name
+    particles = lexicon.people["particles"]
+    return " ".join(word if word in particles else word[:1].upper() + word[1:] for word in name.split(" "))

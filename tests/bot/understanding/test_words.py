@@ -173,7 +173,7 @@ WRITERS: list[tuple[str, str | None, dict[str, Any]]] = [
     ("I'm looking for a doctor", None, {}),
     ("This is Ana Lima, I need a dentist for my son", None, {}),
     ("I'm Ana Lima, for me and my son", None, {"name": "Ana Lima"}),
-    ("ana lima", "name", {"name": "ana lima"}),
+    ("ana lima", "name", {"name": "Ana Lima"}),
     ("Zoë van der Berg-Müller", "name", {"name": "Zoë van der Berg-Müller"}),
     ("李小龙", "name", {"name": "李小龙"}),
     ("Ana Lima, 05/03/1990", "name", {"name": "Ana Lima", "birth_date": date(1990, 5, 3)}),
