@@ -6,7 +6,7 @@ from typing import Literal
 
 import msgspec
 
-from bot.messages import Action, Choice, Reply
+from bot.messages import Action, Choice, Reply, Version
 from bot.state import State
 from bot.understanding.meaning import Meaning
 from core.scheduling.directory import Directory
@@ -173,6 +173,13 @@ class Refused(msgspec.Struct, frozen=True):
     why: Why | None = None  # a time is not to be had for another reason than that it was just taken
 
 
+class Confirmed(msgspec.Struct, frozen=True):
+    """The answer to Confirm; where some of the visits are not what they were, `refused` says so of one."""
+
+    visits: tuple[Visit, ...]
+    refused: Refused | None = None
+
+
 class HoldExpired(msgspec.Struct, frozen=True):
     """From the clock: a hold has run out."""
 
@@ -232,6 +239,7 @@ Event = (
     | VisitFound
     | Moved
     | Cancelled
+    | Confirmed
     | Undone
     | Released
     | Refused
@@ -319,6 +327,12 @@ class TakeBack(msgspec.Struct, frozen=True):
     sequence: int | None = None
 
 
+class Confirm(msgspec.Struct, frozen=True):
+    """Note that they come to these visits."""
+
+    visits: tuple[Version, ...]
+
+
 class ReleaseHold(msgspec.Struct, frozen=True):
     """Let go of what is held."""
 
@@ -333,6 +347,7 @@ Request = (
     | LookUpVisit
     | Move
     | Cancel
+    | Confirm
     | TakeBack
     | ReleaseHold
 )

@@ -26,7 +26,7 @@ def _same(name: str, *signs: str) -> Label:
 
 
 _MOVE = ("move", "move_it", "instead", "other_day")
-_CANCEL = ("cancel", "cancel_visit")
+_CANCEL = ("cancel", "cancel_visit", "absent")
 _ALARM, _REMINDER = ("alarm", "wake"), ("remind",)
 
 # Signs are our intents, and "yes" and "no". Several labels a message: all that fit.
@@ -36,7 +36,7 @@ NLUPP = (
     _same("cancel_close_leave_freeze", *_CANCEL),
     _same("change", *_MOVE),
     # Theirs is said of whatever concerns a booking: making, changing, asking after one.
-    _same("booking", "book", "visits", "move", "cancel_visit"),
+    _same("booking", "book", "visits", "move", "cancel_visit", "absent"),
     _same("handoff", "person"),
     _same("when", "visits", "hours"),
     _same("where", "address"),
@@ -50,7 +50,7 @@ NLUPP = (
 
 # One label a message: the first that fits, so the most particular stand first.
 CLINC = (
-    _same("cancel_reservation", "cancel_visit"),
+    _same("cancel_reservation", "cancel_visit", "absent"),
     _same("confirm_reservation", "visits"),
     _same("change_language", "language"),
     _same("repeat", "repeat"),
@@ -69,7 +69,7 @@ HWU = (
     Label("alarm_remove", _CANCEL, about=_ALARM),
     Label("alarm_query", ("visits",), about=_ALARM),
     Label("alarm_set", ("book",), about=_ALARM),
-    Label("calendar_remove", ("cancel_visit",)),
+    Label("calendar_remove", ("cancel_visit", "absent")),
     Label("calendar_query", ("visits",)),
     _same("general_repeat", "repeat"),
     _same("general_commandstop", "cancel", "stop"),
