@@ -46,7 +46,7 @@ FAILPOINTS = {
         *("worker.after_claim", "turn.after_lock", "turn.before_dialog"),
         *("hold.after_insert", "book.after_insert", "move.after_update", "cancel.after_update"),
         *("turn.before_write", "outbox.before_insert", "turn.before_commit", "turn.after_commit"),
-        "tick.before_commit",
+        *("tick.before_commit", "remind.before_commit", "remind.after_commit"),
     ),
     "sender": ("send.after_claim", "send.before_settle", "send.after_settle"),
 }
