@@ -324,7 +324,8 @@ def _visits_found(state: State, event: VisitsFound, facts: Facts) -> Turn:
     if event.purpose in ("move", "move_to", "which_to_move"):
         turn = moving.found(state, event, facts)
         return turn if turn.state.draft.moving else _then_resume(turn, facts)
-    return _then_resume(changing.found(state, event, facts), facts)
+    find = confirming.found if event.purpose == "confirm" else changing.found
+    return _then_resume(find(state, event, facts), facts)
 
 
 def _visit_found(state: State, event: VisitFound, facts: Facts) -> Turn:

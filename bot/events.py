@@ -111,8 +111,8 @@ class PatientRegistered(msgspec.Struct, frozen=True):
     first_name: str
 
 
-Purpose = Literal["show", "cancel", "which_to_cancel", "move", "move_to", "which_to_move"]
-"""Why visits are looked up: to be shown; to call off or move the one that was meant; to ask which one is meant.
+Purpose = Literal["show", "cancel", "which_to_cancel", "move", "move_to", "which_to_move", "confirm"]
+"""Why visits are looked up: to be shown; to call off, move or confirm the one that was meant; to ask which one is meant.
 
 `move_to` tells the new time apart; with `move` a time that was said may belong to the visit or be the new one.
 """

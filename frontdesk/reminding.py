@@ -27,10 +27,12 @@ from core.people import patients
 from core.scheduling.directory import Cached, Directory
 from core.scheduling.policies import Policy
 
-WRITTEN_TO = frozenset(name for name, channel in CHANNELS.items() if channel.open is not None)
-"""The channels on which somebody can be written to first; a web chat is nowhere that a reminder reaches them."""
-
 _log = logs.get(__name__)
+
+
+def written_to() -> frozenset[str]:
+    """The channels on which somebody can be written to first; a web chat is nowhere that a reminder reaches them."""
+    return frozenset(name for name, channel in CHANNELS.items() if channel.open is not None)
 
 
 @dataclass
@@ -40,7 +42,7 @@ class Reminding:
     engine: Engine
     vault: Vault
     bell: Bell | None = None
-    channels: Collection[str] = WRITTEN_TO
+    channels: Collection[str] = field(default_factory=written_to)
     for_demo: bool = False  # an invented clinic reminds people on real channels
     directory: Cached = field(default_factory=Cached)
 

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from msgspec.structs import replace
 
-from bot.events import Confirm, Confirmed, Facts, FindVisits, Purpose, Said, Turn
+from bot.events import Confirm, Confirmed, Facts, FindVisits, Purpose, Said, Turn, VisitsFound
 from bot.flows import changing, filling, moving
 from bot.flows.wording import PERSON, first, first_name, reply, visit_facts, visit_values
 from bot.messages import (
@@ -56,13 +56,14 @@ def _choices(visits: Sequence[Due]) -> tuple[Choice, ...]:
 
 def _values(visits: Sequence[Due], facts: Facts) -> dict[str, Value]:
     """Of the first visit, with the others beside its time."""
-    first_of_all, *others = (_value(due, facts) for due in visits)
-    place = first_of_all["place"]
-    also = [Say("reminder.also" if each["place"] == place else "reminder.also_at", each) for each in others]
-    if not also:
-        return first_of_all
-    when = Say("reminder.several", {"when": first_of_all["when"], "details": Parts(tuple(also))})
-    return first_of_all | {"when": when}
+    values, *others = (_value(due, facts) for due in visits)
+    if not others:
+        return values
+    also: list[Say] = []
+    for each in others:
+        also.append(Say("reminder.another" if each["patient"] == values["patient"] else "reminder.also", each))
+        also += [] if each["place"] == values["place"] else [Say("reminder.at", each)]
+    return values | {"when": Say("reminder.several", {"when": values["when"], "details": Parts(tuple(also))})}
 
 
 def _value(due: Due, facts: Facts) -> dict[str, Value]:
@@ -80,11 +81,14 @@ def _value(due: Due, facts: Facts) -> dict[str, Value]:
 
 
 def hear(state: State, said: Said, facts: Facts) -> Turn | None:
-    """Words to a reminder that was the last thing asked: they come, or cannot."""
+    """Words to a reminder that was the last thing asked: they come, or cannot. That they come may be said at any time."""
     told = next((choice.action for choice in said.choices if isinstance(choice.action, ConfirmVisits)), None)
     meaning, intents = said.meaning, {*said.meaning.intents}
-    if told is None or intents - _ABOUT_COMING:
+    if intents - _ABOUT_COMING:
         return None
+    if told is None:
+        out_of_the_blue = "coming" in intents and not state.draft.says_what and not filling.describes(meaning)
+        return Turn(state, request=FindVisits("confirm")) if out_of_the_blue else None
     if "absent" in intents or meaning.answer == "no":
         return _cannot_come(state, said, facts)
     if "coming" in intents or (meaning.answer == "yes" and not filling.describes(meaning)):
@@ -119,6 +123,14 @@ def confirm(state: State, chosen: ConfirmVisits) -> Turn:
     return Turn(state, request=Confirm(chosen.visits))
 
 
+def found(state: State, event: VisitsFound, facts: Facts) -> Turn:
+    """Confirm the visit ahead; of several they may have meant any, so show them."""
+    if len(event.visits) != 1:
+        return changing.found(state, VisitsFound("show", event.visits, event.as_described), facts)
+    (visit,) = event.visits
+    return Turn(state, request=Confirm((Version(visit.id, visit.sequence),)))
+
+
 def which(state: State, chosen: ChooseVisit) -> Turn:
     """Which of the visits of that day shall be moved or called off?"""
     that_day = When(days=(DayRange(chosen.on, chosen.on + timedelta(days=1)),))
@@ -128,7 +140,8 @@ def which(state: State, chosen: ChooseVisit) -> Turn:
 
 def confirmed(state: State, event: Confirmed, facts: Facts) -> Turn:
     """Thank them, and say of the one that has changed meanwhile where it stands."""
-    says = tuple(Say("confirming.confirmed", visit_values(visit, facts)) for visit in event.visits)
+    keys = ("confirming.confirmed", *("confirming.also",) * len(event.visits))
+    says = tuple(Say(key, visit_values(visit, facts)) for key, visit in zip(keys, event.visits, strict=False))
     happened = tuple(Happened("confirmed", visit_facts(visit, facts)) for visit in event.visits)
     thanks = Reply(says, (), happened)
     if event.refused is None:

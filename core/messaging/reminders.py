@@ -31,6 +31,7 @@ from core.database import Session, metadata, run
 from core.messaging import reachability, reminding
 from core.messaging.reminding import Decided, Due, Reason, Sent, planned, promised
 from core.scheduling import policies
+from core.scheduling.booking import UNDO
 from core.scheduling.visits import Visit
 from core.scheduling.wishes import Slot
 
@@ -65,15 +66,14 @@ reminders = Table(
 # --- the plan --------------------------------------------------------------------------------------------------------
 
 _UNPLANNED = """
-SELECT id, sequence, visit_type_id, lower(during) AS start, local_start, zone FROM appointments
+SELECT id, sequence, visit_type_id, lower(during) AS start, local_start, zone, undo_until FROM appointments
 WHERE status = 'booked' AND planned_sequence IS DISTINCT FROM sequence ORDER BY id LIMIT %(most)s FOR NO KEY UPDATE SKIP LOCKED
 """
 _PLAN = """
 INSERT INTO reminders (appointment_id, sequence, lead, due_at, status, reason, settled_at)
-SELECT id, sequence, lead, due_at, CASE WHEN has_passed THEN 'skipped' ELSE 'due' END, CASE WHEN has_passed THEN 'passed' END,
-       CASE WHEN has_passed THEN %(now)s END
-FROM unnest(%(ids)s::bigint[], %(sequences)s::integer[], %(leads)s::interval[], %(due)s::timestamptz[], %(passed)s::boolean[])
-  AS planned (id, sequence, lead, due_at, has_passed)
+SELECT id, sequence, lead, due_at, CASE WHEN why IS NULL THEN 'due' ELSE 'skipped' END, why, CASE WHEN why IS NOT NULL THEN %(now)s END
+FROM unnest(%(ids)s::bigint[], %(sequences)s::integer[], %(leads)s::interval[], %(due)s::timestamptz[], %(why)s::text[])
+  AS planned (id, sequence, lead, due_at, why)
 ON CONFLICT DO NOTHING
 """
 _PLANNED = "UPDATE appointments SET planned_sequence = sequence WHERE id = ANY (%(ids)s)"
@@ -92,9 +92,11 @@ def plan(session: Session, now: datetime) -> int:
     for visit in visits:
         zone = ZoneInfo(visit.zone)
         start = promised(visit.start, visit.local_start, zone)
-        rows += [(visit.id, visit.sequence, *each) for each in planned(start, zone, policy(visit.visit_type_id), now)]
-    columns = zip(("ids", "sequences", "leads", "due", "passed"), zip(*rows, strict=True), strict=bool(rows))
+        told_at = visit.undo_until and visit.undo_until - UNDO
+        made = planned(start, zone, policy(visit.visit_type_id), now, told_at)
+        rows += [(visit.id, visit.sequence, *each) for each in made]
     if rows:
+        columns = zip(("ids", "sequences", "leads", "due", "why"), zip(*rows, strict=True), strict=True)
         run(session, _PLAN, now=now, **{name: list(values) for name, values in columns})
     run(session, _PLANNED, ids=[visit.id for visit in visits])
     return len(visits)
@@ -102,10 +104,12 @@ def plan(session: Session, now: datetime) -> int:
 
 # --- when its time has come ------------------------------------------------------------------------------------------
 
+# From the patient to the addresses: a plan that was made while both tables were empty would begin with all addresses of a channel.
+_ADDRESSES = "patient_addresses p JOIN LATERAL (SELECT * FROM addresses WHERE id = p.address_id OFFSET 0) b ON true"
 # Where a patient is reached: of the addresses that may be written to first, and are not dead, the one from which they wrote last.
-_REACHED = """
+_REACHED = f"""
 LEFT JOIN LATERAL (
-  SELECT b.id, b.conversation_id FROM patient_addresses p JOIN addresses b ON b.id = p.address_id
+  SELECT b.id, b.conversation_id FROM {_ADDRESSES}
   WHERE p.patient_id = v.patient_id AND b.unreachable IS NULL AND b.channel = ANY (%(channels)s)
   ORDER BY (SELECT max(m.id) FROM inbox m WHERE m.conversation_id = b.conversation_id AND m.address_id = b.id) DESC NULLS LAST, b.id DESC
   LIMIT 1) a ON true
@@ -118,7 +122,7 @@ CASE WHEN v.status = 'cancelled' THEN 'cancelled'
      WHEN EXISTS (SELECT FROM reminders n WHERE n.appointment_id = r.appointment_id AND n.sequence = r.sequence
                     AND n.lead < r.lead AND n.due_at <= %(now)s) THEN 'late'
      WHEN a.id IS NULL THEN CASE WHEN EXISTS (
-       SELECT FROM patient_addresses p JOIN addresses b ON b.id = p.address_id
+       SELECT FROM {_ADDRESSES}
        WHERE p.patient_id = v.patient_id AND b.unreachable = '{reachability.OPTED_OUT}' AND b.channel = ANY (%(channels)s))
        THEN 'opted_out' ELSE 'no_address' END END
 """

@@ -19,7 +19,9 @@ QUESTION = timedelta(minutes=30)  # for so long an open question has the chat to
 OUTRANKS = DAY  # the lead of the reminder that no cap holds back
 MOST_A_DAY, MOST_A_WEEK = 1, 3  # texts of an address, by its local days
 
-Reason = Literal["passed", "cancelled", "moved", "late", "no_address", "opted_out", "quiet_hours", "cap", "unreadable"]
+Reason = Literal[
+    "passed", "just_told", "cancelled", "moved", "late", "no_address", "opted_out", "quiet_hours", "cap", "unreadable"
+]
 """Why a reminder was not owed to anybody."""
 
 
@@ -27,19 +29,30 @@ Reason = Literal["passed", "cancelled", "moved", "late", "no_address", "opted_ou
 
 
 class Planned(NamedTuple):
-    """One reminder of a visit. `due_at` is in UTC; one whose moment has passed already is not said."""
+    """One reminder of a visit. `due_at` is in UTC; `why` it is not said, where that is known already."""
 
     lead: timedelta
     due_at: datetime
-    has_passed: bool
+    why: Reason | None = None
 
 
-def planned(start: datetime, zone: ZoneInfo, policy: Policy, now: datetime) -> tuple[Planned, ...]:
-    """The reminders of a visit that begins at `start`, by the wall clock of `zone`; none of one that has begun."""
+def planned(
+    start: datetime, zone: ZoneInfo, policy: Policy, now: datetime, told_at: datetime | None = None
+) -> tuple[Planned, ...]:
+    """The reminders of a visit that begins at `start`, by the wall clock of `zone`; none of one that has begun.
+
+    `told_at` is when they chose this very time, where they did: within a quarter of its lead a reminder would tell them nothing.
+    """
     if start <= now:
         return ()
     moments = ((lead, moment(start, zone, lead, policy)) for lead in sorted(set(policy.reminders), reverse=True))
-    return tuple(Planned(lead, due_at, due_at <= now) for lead, due_at in moments)
+    return tuple(Planned(lead, due_at, _known_already(lead, due_at, now, told_at)) for lead, due_at in moments)
+
+
+def _known_already(lead: timedelta, due_at: datetime, now: datetime, told_at: datetime | None) -> Reason | None:
+    if due_at <= now:
+        return "passed"
+    return "just_told" if told_at is not None and due_at - told_at < lead / 4 else None
 
 
 def moment(start: datetime, zone: ZoneInfo, lead: timedelta, policy: Policy) -> datetime:

@@ -172,7 +172,7 @@ def test_a_visit_that_was_moved_is_reminded_of_as_it_stands(desk: Desk) -> None:
     desk.tick()
     desk.at("15:00", SUNDAY)
     desk.at("13:00", NEXT_WEEK)
-    assert desk.became(visit) == ["owed", "moved", "moved", "late", "owed", "owed"]
+    assert desk.became(visit) == ["owed", "moved", "moved", "just_told", "owed", "owed"]
     assert "at 3:00 PM" in desk.text(amy.replies[-1])
     assert desk.practice.broken_promises() == {}
 

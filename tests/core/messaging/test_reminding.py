@@ -105,7 +105,14 @@ def test_each_lead_is_planned_once_and_what_has_passed_is_known(
     now = start + timedelta(days=days)
     plan = planned(start, zone, replace(DEFAULT, reminders=tuple(some)), now)
     assert [each.lead for each in plan] == (sorted(set(some), reverse=True) if start > now else [])
-    assert all(each.has_passed == (each.due_at <= now) for each in plan)
+    assert all(each.why == ("passed" if each.due_at <= now else None) for each in plan)
+
+
+def test_who_has_just_chosen_a_time_is_not_reminded_of_it_at_once() -> None:
+    start, told = on(10, 10), on(9, 8)
+    now = told + SECOND
+    assert [each.why for each in planned(start, NEW_YORK, DEFAULT, now)] == ["passed", None, None]
+    assert [each.why for each in planned(start, NEW_YORK, DEFAULT, now, told)] == ["passed", "just_told", None]
 
 
 # Local starts, and when they are reminded of by the default plan, all by the wall clock of the place.
