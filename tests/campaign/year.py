@@ -46,6 +46,7 @@ HOURS = (
     "19:35",
     "22:00",
 )  # when something happens each day
+VISITS_A_DAY = 12  # of one doctor, so that most of those who ask find a time
 ELSEWHERE = ZoneInfo("America/Chicago")
 DOWN = ("remind.before_commit", "remind.after_commit")
 
@@ -94,6 +95,7 @@ class Year:
         self.practice, self.plan, self.chance = practice, plan, Random(plan.seed)
         self.vendor = Recording()
         self.workers = [Reminding(practice.engine, VAULT, channels=[CHANNEL]) for _ in range(2)]
+        self.doctors = [practice.lee, practice.kim]
         self.people: list[Person] = []
         self.visits: dict[int, Person] = {}
         self.happened: Counter[str] = Counter()
@@ -102,6 +104,7 @@ class Year:
 
     def live(self) -> Outcome:
         """All of it, and a fortnight more in which nothing is booked."""
+        self._hire(self.plan.visits // self.plan.days // VISITS_A_DAY)
         for number in range(self.plan.people):
             self.people.append(self._person(number))
         for number in range(self.plan.days + 15):
@@ -116,6 +119,15 @@ class Year:
         return self._looked_at()
 
     # --- what happens ------------------------------------------------------------------------------------------------
+
+    def _hire(self, count: int) -> None:
+        kinds = (self.practice.check,)
+        with transaction(self.practice.engine) as session:
+            self.doctors += [
+                factories.add_practitioner(session, f"D{n}", self.practice.place, kinds) for n in range(count)
+            ]
+            run(session, "UPDATE organization SET directory_version = directory_version + 1")
+        self.practice.changed()
 
     def _person(self, number: int) -> Person:
         person = self.practice.person(channel="web" if number % 8 == 0 else CHANNEL, name=f"P{number} Lane")
@@ -148,7 +160,7 @@ class Year:
 
     def _slot(self, day: date) -> Slot:
         wall_clock = f"{self.chance.randrange(9, 17):02}:{self.chance.choice([0, 20, 40]):02}"
-        doctor = self.chance.choice([self.practice.lee, self.practice.kim])
+        doctor = self.chance.choice(self.doctors)
         return self.practice.slot(wall_clock, doctor=doctor, day=day + timedelta(days=self.chance.randrange(13)))
 
     def _book(self, day: date) -> None:
@@ -270,7 +282,7 @@ def main() -> None:
     for name, default in vars(Plan(days=365, visits=100_000, people=4_000)).items():
         parser.add_argument(f"--{name}", type=int, default=default)
     plan = Plan(**vars(parser.parse_args()))
-    logs.set_up("year", "error")
+    logs.set_up("year", "critical")  # who dies says so
     databases.begin_run()
     try:
         url = databases.create_database(
