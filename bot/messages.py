@@ -240,10 +240,11 @@ class MoveVisit(msgspec.Struct, frozen=True, tag="move"):
 
 
 class Version(msgspec.Struct, frozen=True):
-    """A visit as it was when somebody was told of it."""
+    """A visit as it was when somebody was told of it: it began at this wall time of its place."""
 
     visit: int
     sequence: int
+    local_start: datetime
 
 
 class ConfirmVisits(msgspec.Struct, frozen=True, tag="confirm"):

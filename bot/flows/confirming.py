@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from bot.events import Confirm, Confirmed, Facts, FindVisits, Purpose, Said, Turn, VisitsFound
 from bot.flows import changing, filling, moving
-from bot.flows.wording import PERSON, first, first_name, reply, visit_facts, visit_values
+from bot.flows.wording import PERSON, first, first_name, moment, reply, visit_facts, visit_values
 from bot.messages import (
     CancelVisit,
     Choice,
@@ -23,6 +23,7 @@ from bot.messages import (
     Version,
 )
 from bot.state import Draft, State
+from bot.understanding.meaning import Meaning
 from core.messaging.reminding import Due
 from core.scheduling.wishes import DayRange, When
 
@@ -42,7 +43,7 @@ def reminder(visits: Sequence[Due], facts: Facts) -> Reply:
 
 
 def _choices(visits: Sequence[Due]) -> tuple[Choice, ...]:
-    told = tuple(Version(due.visit.id, due.visit.sequence) for due in visits)
+    told = tuple(Version(due.visit.id, due.visit.sequence, due.local_start) for due in visits)
     move: MoveVisit | ChooseVisit = MoveVisit(told[0].visit, told[0].sequence)
     cancel: CancelVisit | ChooseVisit = CancelVisit(told[0].visit, told[0].sequence)
     if len(told) > 1:
@@ -84,13 +85,13 @@ def hear(state: State, said: Said, facts: Facts) -> Turn | None:
     """Words to a reminder that was the last thing asked: they come, or cannot. That they come may be said at any time."""
     told = next((choice.action for choice in said.choices if isinstance(choice.action, ConfirmVisits)), None)
     meaning, intents = said.meaning, {*said.meaning.intents}
-    if intents - _ABOUT_COMING:
+    if intents - _ABOUT_COMING or ("book" in intents and filling.says_who(meaning)):
         return None
     if told is None:
-        out_of_the_blue = "coming" in intents and not state.draft.says_what and not filling.describes(meaning)
-        return Turn(state, request=FindVisits("confirm")) if out_of_the_blue else None
+        of_itself = "coming" in intents and "goodbye" not in intents and not state.draft.says_what
+        return Turn(state, request=FindVisits("confirm")) if of_itself and not filling.describes(meaning) else None
     if "absent" in intents or meaning.answer == "no":
-        return _cannot_come(state, said, facts)
+        return _cannot_come(state, said, told, facts)
     if "coming" in intents or (meaning.answer == "yes" and not filling.describes(meaning)):
         return confirm(state, told)
     return None
@@ -100,12 +101,12 @@ _ABOUT_COMING = {"coming", "absent", "thanks", "goodbye", "greeting", "book"}
 """What may be said along with it; whatever else somebody wants is heard as such."""
 
 
-def _cannot_come(state: State, said: Said, facts: Facts) -> Turn | None:
-    """Another time, where they name one; otherwise that is asked, or whether to call it off."""
+def _cannot_come(state: State, said: Said, told: ConfirmVisits, facts: Facts) -> Turn | None:
+    """Another time, where they name one that is not its own; otherwise that is asked, or whether to call it off."""
     if "absent" not in said.meaning.intents and {*said.meaning.intents} - {"thanks"}:
         return None  # "no, cancel my visit"
     _, move, cancel = said.choices[:3]
-    if filling.describes(said.meaning):
+    if filling.describes(said.meaning) and not _names_its_own(said.meaning, told):
         if isinstance(move.action, MoveVisit):
             return moving.chosen_to(state, move.action, said.meaning, facts)
         return moving.start(state, said.meaning, facts)
@@ -118,6 +119,13 @@ def _cannot_come(state: State, said: Said, facts: Facts) -> Turn | None:
     return Turn(rested, (reply("confirming.cannot_come", {}, choices),))
 
 
+def _names_its_own(meaning: Meaning, told: ConfirmVisits) -> bool:
+    """ "I can't come tomorrow", of a visit tomorrow, is no wish for tomorrow."""
+    readings = meaning.readings if meaning.when is None else (meaning.when,)
+    days = [changing.that_day(reading) for reading in readings]
+    return any(day.means(visit.local_start) for day in days for visit in told.visits)
+
+
 def confirm(state: State, chosen: ConfirmVisits) -> Turn:
     """They come."""
     return Turn(state, request=Confirm(chosen.visits))
@@ -128,7 +136,7 @@ def found(state: State, event: VisitsFound, facts: Facts) -> Turn:
     if len(event.visits) != 1:
         return changing.found(state, VisitsFound("show", event.visits, event.as_described), facts)
     (visit,) = event.visits
-    return Turn(state, request=Confirm((Version(visit.id, visit.sequence),)))
+    return Turn(state, request=Confirm((Version(visit.id, visit.sequence, moment(visit.slot, facts).local),)))
 
 
 def which(state: State, chosen: ChooseVisit) -> Turn:

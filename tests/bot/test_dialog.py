@@ -106,12 +106,13 @@ WORDS = (
     "ana@example.com", "+1 207 555 0100", "", "😀", "blah", "I'll be there", "can't make it", "can't make it, tomorrow?", "I have chest pain", "chest pain, can I see Dr Lee tomorrow?",
 )  # fmt: skip
 
+TOLD = tuple(Version(visit.id, visit.sequence, datetime(2026, 3, 16, 12)) for visit in VISITS)
 ACTIONS: tuple[Action, ...] = (
     Pick(SLOTS[0], 7), Pick(SLOTS[1]), Pick(SLOTS[2], 1_000), MoreTimes(Wanted(practitioner=1, after=NOON)), OtherDay(),
     Want(practitioner=1), Want(specialty="dentistry"), ForPatient(7), ForPatient(None), Mean(DOUBT[:1]), Mean(DOUBT),
     CancelVisit(1), Undo("booking", 3), Undo("cancelling", 1), CallPerson(),
     Pick(SLOTS[1], 7, VISITS[0]), ShowVisit(1), MoveVisit(1), MoveVisit(2, 0), CancelVisit(2, 0), Undo("moving", 1, 1),
-    ConfirmVisits((Version(1, 0),)), ConfirmVisits((Version(1, 0), Version(2, 0))), ChooseVisit("move", TODAY), ChooseVisit("cancel", TODAY),
+    ConfirmVisits(TOLD[:1]), ConfirmVisits(TOLD), ChooseVisit("move", TODAY), ChooseVisit("cancel", TODAY),
 )  # fmt: skip
 
 # Answers that come although nothing was asked for, what the clock says, and what staff do.
