@@ -1,5 +1,6 @@
 """Reminders from the plan to the outbox: decided by what is true when their time has come, exactly once, whoever else is at it."""
 
+import re
 import signal
 from collections import Counter
 from collections.abc import Callable
@@ -27,6 +28,7 @@ from frontdesk.worker import Worker
 from tests.demo_clinic import VAULT
 from tests.factories import MONDAY, Person, Practice, at
 from tests.fakes.recording import CHANNEL, Recording
+from tests.processes import ROOT
 
 TUESDAY, SUNDAY = MONDAY + timedelta(days=1), MONDAY + timedelta(days=6)
 NEXT_WEEK = MONDAY + timedelta(days=7)
@@ -147,6 +149,25 @@ def test_the_clinic_says_when_by_kind_of_visit_and_between_which_hours(desk: Des
     silent = desk.booked(amy, "11:00", NEXT_WEEK, kind=desk.practice.long_check)
     assert (desk.became(check), desk.became(silent)) == (["due"], [])
     assert desk.at("09:00", NEXT_WEEK - timedelta(days=3)) == 1
+    assert desk.practice.broken_promises() == {}
+
+
+def test_rules_that_change_hold_for_planned_visits_after_what_the_runbook_says(desk: Desk) -> None:
+    amy = desk.person()
+    visit = desk.booked(amy, "10:00", NEXT_WEEK)
+    desk.at("10:00", MONDAY + timedelta(days=2))
+    desk.practice.sql("INSERT INTO policies (reminders) VALUES ('{3 days, 2 hours}')")
+    desk.practice.sql("UPDATE organization SET directory_version = directory_version + 1")
+    runbook = (ROOT / "docs" / "runbook.md").read_text("utf-8")
+    (statements,) = re.findall(r"```sql\n(DELETE FROM reminders.*?)```", runbook, re.DOTALL)
+    for statement in statements.strip().splitlines():
+        desk.practice.sql(statement)
+    desk.tick()
+    assert [*desk.of(visit).items()] == [
+        ("0/5 days, 0:00:00", "owed"),
+        ("0/3 days, 0:00:00", "due"),
+        ("0/2:00:00", "due"),
+    ]
     assert desk.practice.broken_promises() == {}
 
 
