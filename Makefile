@@ -6,7 +6,7 @@ BIN := .venv/bin
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run install docs test check test-db test-debian-postgres campaign stress zones fuzz nlu chromium format lint lock clean
+.PHONY: help run install docs test check test-db test-debian-postgres campaign stress year zones fuzz nlu chromium format lint lock clean
 
 help:
 	@echo "make run                        everything on this machine: chat at http://127.0.0.1:8080/chat"
@@ -15,6 +15,7 @@ help:
 	@echo "make test-debian-postgres       the tests on Debian's PostgreSQL"
 	@echo "make campaign                   200 kills while patients chat, then everything is checked (SEED=7 for another course)"
 	@echo "make stress                     200 chats x 20 messages through four workers and four senders"
+	@echo "make year                       a year of reminders with 100,000 visits (VISITS=, DAYS=, SEED=)"
 	@echo "make zones                      free times in every zone there is, at every change of clocks until 2030"
 	@echo "make fuzz                       100,000 random messages and all that is made to be slow, and which took longest (SEED=7 for others)"
 	@echo "make nlu                        how well messages of others are understood, as a table (MISSES=sgd_dev for what is wrong)"
@@ -57,6 +58,9 @@ stress: $(STAMPS)/dev
 
 fuzz: $(STAMPS)/dev
 	$(BIN)/python -m tests.understanding.hostile --count 100000 --seed $(or $(SEED),1)
+
+year: $(STAMPS)/dev
+	$(BIN)/python -m tests.campaign.year --visits $(or $(VISITS),100000) --days $(or $(DAYS),365) --seed $(or $(SEED),1)
 
 # The labelled messages lie in ../shared, or where FRONTDESK_SHARED says; they are no part of this repository.
 nlu: $(STAMPS)/dev

@@ -1,6 +1,6 @@
 """The talk as a machine: `advance(state, event, facts)` says what comes next. No clock, database, network or chance inside.
 
-Words are heard as the first of these that they can be: a choice of the open prompt, a global word, the answer to the open question,
+Words are heard as the first of these that they can be: an answer to a reminder, a choice of the open prompt, a global word, the answer to the open question,
 something that cannot be, a fact for a booking, a courtesy. The emergency text stands before all of it. What is none of them is a
 misunderstanding, and the third ends with a person.
 """
@@ -15,6 +15,7 @@ from bot.events import (
     Cancelled,
     Chose,
     ChoseNothing,
+    Confirmed,
     Event,
     Facts,
     HandedBack,
@@ -38,12 +39,14 @@ from bot.events import (
     VisitsFound,
     WroteInGroup,
 )
-from bot.flows import anywhere, booking, changing, choosing, filling, handover, moving, receiving
+from bot.flows import anywhere, booking, changing, choosing, confirming, filling, handover, moving, receiving
 from bot.flows.wording import PERSON, first, reply
 from bot.messages import (
     Action,
     CallPerson,
     CancelVisit,
+    ChooseVisit,
+    ConfirmVisits,
     ForPatient,
     Mean,
     MoreTimes,
@@ -321,7 +324,8 @@ def _visits_found(state: State, event: VisitsFound, facts: Facts) -> Turn:
     if event.purpose in ("move", "move_to", "which_to_move"):
         turn = moving.found(state, event, facts)
         return turn if turn.state.draft.moving else _then_resume(turn, facts)
-    return _then_resume(changing.found(state, event, facts), facts)
+    find = confirming.found if event.purpose == "confirm" else changing.found
+    return _then_resume(find(state, event, facts), facts)
 
 
 def _visit_found(state: State, event: VisitFound, facts: Facts) -> Turn:
@@ -347,6 +351,7 @@ _HANDLERS: dict[type, Callable[[State, Any, Facts], Turn]] = {
     VisitFound: _visit_found,
     Moved: lambda state, event, facts: _then_resume(moving.moved(state, event, facts), facts),
     Cancelled: _cancelled,
+    Confirmed: lambda state, event, facts: _then_resume(confirming.confirmed(state, event, facts), facts),
     Undone: _undone,
     Released: lambda state, _event, facts: anywhere.resume(state, facts),
     Refused: _refused,
@@ -366,11 +371,14 @@ _ACTIONS: dict[type, Callable[[State, Any, Facts], Turn]] = {
     ShowVisit: lambda state, action, _facts: changing.look_at(state, action),
     MoveVisit: lambda state, action, _facts: moving.chosen(state, action),
     CancelVisit: lambda state, action, _facts: changing.cancel(state, action),
+    ConfirmVisits: lambda state, action, _facts: confirming.confirm(state, action),
+    ChooseVisit: lambda state, action, _facts: confirming.which(state, action),
     Undo: lambda state, action, _facts: changing.undo(state, action),
     CallPerson: lambda state, _action, facts: anywhere.call_person(state, facts),
 }
 
 _HEARING: tuple[Callable[[State, Said, Facts], Turn | None], ...] = (
+    confirming.hear,
     _choose,
     _obey,
     _take_answer,

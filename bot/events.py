@@ -6,7 +6,7 @@ from typing import Literal
 
 import msgspec
 
-from bot.messages import Action, Choice, Reply
+from bot.messages import Action, Choice, Reply, Version
 from bot.state import State
 from bot.understanding.meaning import Meaning
 from core.scheduling.directory import Directory
@@ -111,8 +111,8 @@ class PatientRegistered(msgspec.Struct, frozen=True):
     first_name: str
 
 
-Purpose = Literal["show", "cancel", "which_to_cancel", "move", "move_to", "which_to_move"]
-"""Why visits are looked up: to be shown; to call off or move the one that was meant; to ask which one is meant.
+Purpose = Literal["show", "cancel", "which_to_cancel", "move", "move_to", "which_to_move", "confirm"]
+"""Why visits are looked up: to be shown; to call off, move or confirm the one that was meant; to ask which one is meant.
 
 `move_to` tells the new time apart; with `move` a time that was said may belong to the visit or be the new one.
 """
@@ -171,6 +171,13 @@ class Refused(msgspec.Struct, frozen=True):
     slots: tuple[Slot, ...] = ()
     visit: Visit | None = None
     why: Why | None = None  # a time is not to be had for another reason than that it was just taken
+
+
+class Confirmed(msgspec.Struct, frozen=True):
+    """The answer to Confirm; where some of the visits are not what they were, `refused` says so of one."""
+
+    visits: tuple[Visit, ...]
+    refused: Refused | None = None
 
 
 class HoldExpired(msgspec.Struct, frozen=True):
@@ -232,6 +239,7 @@ Event = (
     | VisitFound
     | Moved
     | Cancelled
+    | Confirmed
     | Undone
     | Released
     | Refused
@@ -319,6 +327,12 @@ class TakeBack(msgspec.Struct, frozen=True):
     sequence: int | None = None
 
 
+class Confirm(msgspec.Struct, frozen=True):
+    """Note that they come to these visits."""
+
+    visits: tuple[Version, ...]
+
+
 class ReleaseHold(msgspec.Struct, frozen=True):
     """Let go of what is held."""
 
@@ -333,6 +347,7 @@ Request = (
     | LookUpVisit
     | Move
     | Cancel
+    | Confirm
     | TakeBack
     | ReleaseHold
 )

@@ -239,6 +239,27 @@ class MoveVisit(msgspec.Struct, frozen=True, tag="move"):
     sequence: int | None = None
 
 
+class Version(msgspec.Struct, frozen=True):
+    """A visit as it was when somebody was told of it: it began at this wall time of its place."""
+
+    visit: int
+    sequence: int
+    local_start: datetime
+
+
+class ConfirmVisits(msgspec.Struct, frozen=True, tag="confirm"):
+    """They come, to all of these."""
+
+    visits: tuple[Version, ...]
+
+
+class ChooseVisit(msgspec.Struct, frozen=True, tag="choose"):
+    """Move or call off one of the visits of a local day: which one, is asked."""
+
+    what: Literal["move", "cancel"]
+    on: date
+
+
 class Undo(msgspec.Struct, frozen=True, tag="undo"):
     """Take back the last step with this visit, which left it at `sequence`."""
 
@@ -252,7 +273,19 @@ class CallPerson(msgspec.Struct, frozen=True, tag="person"):
 
 
 Action = (
-    Pick | MoreTimes | OtherDay | Want | ForPatient | Mean | ShowVisit | MoveVisit | CancelVisit | Undo | CallPerson
+    Pick
+    | MoreTimes
+    | OtherDay
+    | Want
+    | ForPatient
+    | Mean
+    | ShowVisit
+    | MoveVisit
+    | CancelVisit
+    | ConfirmVisits
+    | ChooseVisit
+    | Undo
+    | CallPerson
 )
 
 
@@ -283,7 +316,16 @@ class Happened(msgspec.Struct, frozen=True):
     """A fact that a reply tells of, for transcripts, tests and the console."""
 
     event: Literal[
-        "booked", "held", "moved", "moved_back", "cancelled", "restored", "unbooked", "refused", "handed_over"
+        "booked",
+        "held",
+        "moved",
+        "moved_back",
+        "cancelled",
+        "restored",
+        "unbooked",
+        "confirmed",
+        "refused",
+        "handed_over",
     ]
     facts: dict[str, str | int | None] = {}
 

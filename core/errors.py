@@ -80,3 +80,9 @@ class VisitChanged(Refusal):
     """The visit is not what it was when this step was offered."""
 
     code = "visit_changed"
+
+
+class VisitOver(Refusal):
+    """The visit has begun or is over, so that nobody can say any more whether they will come."""
+
+    code = "visit_over"

@@ -15,12 +15,14 @@ from core import clock, failpoints, logs
 from core.compliance import retention, seals
 from core.crypto import Vault
 from core.database import UNAVAILABLE, Session, scalar, transaction
-from core.messaging import outbox, quotas
+from core.messaging import outbox, quotas, reminders
 from core.messaging.waking import Bell
 from core.scheduling import booking
+from frontdesk.reminding import Reminding
 
 _log = logs.get(__name__)
 
+REMINDING = 10  # seconds between two looks at what is due
 SEALING = 30  # seconds between two seals
 AT_FIRST = timedelta(seconds=1)  # where workers keep dying, none lives as long as from one tick to the next
 
@@ -37,6 +39,11 @@ def expire_sends(session: Session, _vault: Vault) -> int:
     return outbox.expire_leases(session, CHECKABLE) + outbox.drop_late(session)
 
 
+def plan_reminders(session: Session, _vault: Vault) -> int:
+    """Write down when visits are reminded of that have no plan as they stand."""
+    return reminders.plan(session, clock.now(session))
+
+
 def forget_words(session: Session, _vault: Vault) -> int:
     """Let go of words whose time is over, and of what went out lately."""
     return retention.forget_words(session) + quotas.forget(session)
@@ -48,6 +55,7 @@ TICKS: dict[str, tuple[int, Callable[[Session, Vault], int], float]] = {
     "expire_sends": (2, expire_sends, 5),
     "forget_words": (3, forget_words, 60),
     "seal_audit": (4, seals.seal, SEALING),
+    "plan_reminders": (5, plan_reminders, 5),
 }
 
 
@@ -75,12 +83,14 @@ def note_newest_seal(engine: Engine, var_dir: Path) -> None:
 
 
 @contextmanager
-def ticking(engine: Engine, vault: Vault, bell: Bell, var_dir: Path) -> Iterator[None]:
-    """Tick in the background while the block runs."""
+def ticking(engine: Engine, vault: Vault, bell: Bell, var_dir: Path, *, for_demo: bool = False) -> Iterator[None]:
+    """Tick in the background while the block runs. `for_demo` lets an invented clinic write to people on real channels."""
 
     jobs: dict[str, tuple[Callable[[], object], float]] = {
         name: (partial(tick, engine, vault, name, bell), seconds) for name, (_, _, seconds) in TICKS.items()
     }
+    # A transaction for each conversation, and safe without a try-lock: several processes share what is due.
+    jobs["remind"] = (Reminding(engine, vault, bell, for_demo=for_demo).remind, REMINDING)
     jobs["note_newest_seal"] = (partial(note_newest_seal, engine, var_dir), SEALING)
     scheduler = BackgroundScheduler(
         timezone="UTC",

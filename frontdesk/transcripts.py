@@ -10,7 +10,7 @@
     staff:   say Good morning, this is Sam.
     clinic:  Sam: Good morning, this is Sam.
 
-`texts` are the countries that the clinic sends SMS to, where it sends any. `staff` is what a person at the front desk types about this conversation. `clock` is the clinic's local time; `as` says who writes from here on. Longer messages go on in indented lines.
+`texts` are the countries that the clinic sends SMS to, where it sends any. `remind: on` lets it remind people here of their visits. `staff` is what a person at the front desk types about this conversation. `clock` is the clinic's local time; `as` says who writes from here on. Longer messages go on in indented lines.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -21,9 +21,9 @@ from typing import Literal
 from core.config import parse_countries
 from frontdesk.terminal import Answer
 
-Word = Literal["clock", "texts", "channel", "as", "patient", "staff", "clinic", "#", ""]
+Word = Literal["clock", "texts", "remind", "channel", "as", "patient", "staff", "clinic", "#", ""]
 
-_WORDS: tuple[Word, ...] = ("clock", "texts", "channel", "as", "patient", "staff", "clinic")
+_WORDS: tuple[Word, ...] = ("clock", "texts", "remind", "channel", "as", "patient", "staff", "clinic")
 _INDENT = 9
 
 
@@ -83,10 +83,12 @@ def shown(answer: Answer) -> str:
 
 @dataclass(frozen=True)
 class Stage:
-    """Where a transcript is played: how to set the clock, and how to let somebody say something."""
+    """Where a transcript is played: how to set the clock, and how to let somebody say something. What is said unasked comes as time passes."""
 
     set_clock: Callable[[datetime], None]
     set_texts: Callable[[tuple[str, ...]], None]
+    set_reminders: Callable[[bool], None]
+    unasked: Callable[[str, str], list[Answer]]  # channel, address
     say: Callable[[str, str, str], list[Answer]]  # channel, address, text
     staff: Callable[[str, str, str], list[Answer]]  # the same: somebody at the front desk, about that conversation
 
@@ -101,13 +103,19 @@ def play(lines: Iterable[Line], stage: Stage) -> Iterator[Line]:
         match line.word:
             case "clock":
                 stage.set_clock(datetime.fromisoformat(line.text))
+                yield from map(_of_clinic, stage.unasked(channel, address))
             case "texts":
                 stage.set_texts(parse_countries(line.text))
+            case "remind":
+                stage.set_reminders(line.text == "on")
             case "channel":
                 channel = line.text
             case "as":
                 address = line.text
             case "patient" | "staff":
                 act = stage.say if line.word == "patient" else stage.staff
-                for answer in act(channel, address, line.text):
-                    yield Line("clinic", shown(answer))
+                yield from map(_of_clinic, act(channel, address, line.text))
+
+
+def _of_clinic(answer: Answer) -> Line:
+    return Line("clinic", shown(answer))

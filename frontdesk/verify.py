@@ -6,7 +6,7 @@ Each check reads its tables once, in order; none compares every row with every o
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import chain, groupby, islice, pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,16 +16,19 @@ import msgspec
 from bot import state as states
 from channels import CHANNELS, CHECKABLE
 from channels.delivery import MOST_ATTEMPTS
+from core import clock
 from core.compliance import seals
 from core.compliance.seals import Noted
 from core.crypto import Unreadable, Vault
 from core.database import Session, run, scalar, stream
-from core.messaging import conversations, outbox
+from core.messaging import conversations, outbox, reminders
 from frontdesk.errors import CannotRun
 
 STUCK = timedelta(seconds=60)  # a message may wait as long as a lease and a recovery take
 FARTHEST = timedelta(days=1)  # no vendor asks for more patience
-UNSEALED = timedelta(minutes=5)  # an audit row is sealed within two ticks and the longest transaction before it
+UNSEALED = timedelta(
+    minutes=5
+)  # an audit row is sealed within two ticks and the longest transaction before it; what is due, too
 MOST_SHOWN = 20
 LOOKED_UP_AT_ONCE = 5_000  # seals that were kept outside
 
@@ -242,6 +245,62 @@ def read_ledger(file: Path) -> list[Sent]:
         raise CannotRun(f'{file} is no ledger: each line is to be like {{"outbox_id": 17}} ({error}).') from None
 
 
+# --- I4 --------------------------------------------------------------------------------------------------------------
+
+_REMINDED_TWICE = """
+SELECT appointment_id AS id, 'has one reminder twice' AS flaw FROM reminders GROUP BY appointment_id, sequence, lead HAVING count(*) > 1
+"""
+_NOT_REMINDED = """
+SELECT a.id, 'is planned, and has no reminders' AS flaw
+FROM appointments a LEFT JOIN policies k ON k.visit_type_id = a.visit_type_id LEFT JOIN policies c ON c.visit_type_id IS NULL
+WHERE a.status = 'booked' AND a.planned_sequence = a.sequence AND lower(a.during) > %(now)s
+  AND coalesce(k.reminders, c.reminders) IS DISTINCT FROM '{}'
+  AND NOT EXISTS (SELECT FROM reminders r WHERE r.appointment_id = a.id AND r.sequence = a.sequence)
+"""
+# iCalendar's SEQUENCE counts the changes of a visit: what was said of a version was said before the next one was there.
+_REMINDED_LATE = """
+SELECT entity_id AS id, 'was reminded of after it had changed' AS flaw FROM (
+  SELECT entity_id, action, detail, count(*) FILTER (WHERE action IN (
+    'visit.cancelled', 'visit.unbooked', 'visit.restored', 'visit.moved', 'visit.moved_back')) OVER (PARTITION BY entity_id ORDER BY id) AS sequence
+  FROM audit WHERE entity = 'appointments') noted
+WHERE action = 'visit.reminded' AND (detail ->> 'sequence')::bigint <> sequence
+"""
+_NOT_NOTED = """
+WITH reminded AS (SELECT DISTINCT appointment_id AS id, sequence::bigint, outbox_id AS outbox FROM reminders WHERE status = 'owed'),
+noted AS (
+  SELECT entity_id AS id, (detail ->> 'sequence')::bigint AS sequence, (detail ->> 'outbox')::bigint AS outbox
+  FROM audit WHERE entity = 'appointments' AND action = 'visit.reminded')
+SELECT id, 'counts as reminded of, and that is not written down' AS flaw FROM (TABLE reminded EXCEPT TABLE noted) unnoted
+UNION ALL
+SELECT id, 'was reminded of, and does not count as that' FROM (TABLE noted EXCEPT TABLE reminded) uncounted
+"""
+_REMINDERS = "SELECT (SELECT count(*) FROM reminders) + (SELECT count(*) FROM appointments WHERE status <> 'pending')"
+_UNPLANNED = """
+SELECT count(*) FROM appointments a WHERE status = 'booked' AND planned_sequence IS DISTINCT FROM sequence
+  AND (SELECT max(at) FROM audit WHERE entity = 'appointments' AND entity_id = a.id) < clock_timestamp() - %(patience)s
+"""
+_UNSAID = "SELECT count(*) FROM reminders WHERE status = 'due' AND due_at < %(now)s - %(patience)s"
+
+
+def every_reminder_comes_once_or_says_why_not(evidence: Evidence) -> Finding:
+    """I4: every visit has its reminders, each of them said once or skipped for a reason, and none said of what had changed before."""
+    session = evidence.session
+    now = clock.now(session)
+    flaws = (_REMINDED_TWICE, _NOT_REMINDED, _REMINDED_LATE, _NOT_NOTED)
+    broken = (f"visit {id}: {flaw}" for statement in flaws for id, flaw in run(session, statement, now=now))
+    return Finding(scalar(session, _REMINDERS), tuple(broken), tuple(_about_reminders(session, now)))
+
+
+def _about_reminders(session: Session, now: datetime) -> Iterator[str]:
+    """What came of all of them, and what a worker would do if one ran."""
+    tally = reminders.tally(session).items()
+    if counted := [f"{count} {status}{f' ({why})' if why else ''}" for (status, why), count in tally]:
+        yield f"reminders: {', '.join(counted)}"
+    for statement, what in ((_UNPLANNED, "visits are not planned"), (_UNSAID, "reminders are due and not said")):
+        if count := scalar(session, statement, now=now, patience=UNSEALED):
+            yield f"{count} {what} yet: a worker does that while it runs"
+
+
 # --- I5 --------------------------------------------------------------------------------------------------------------
 
 
@@ -396,6 +455,7 @@ INVARIANTS: dict[str, Callable[[Evidence], Finding]] = {
     "I1": no_overlaps,
     "I2": every_message_is_answered_once,
     "I3": every_reply_is_accounted_for,
+    "I4": every_reminder_comes_once_or_says_why_not,
     "I5": audit_is_as_it_was_written,
     "I7": every_dialog_can_go_on,
 }

@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from functools import partial
 
 import psycopg
 from sqlalchemy import Engine
@@ -203,7 +204,8 @@ def main(settings: Settings) -> None:
     warm_up(Directory())
     url = settings.database_url
     engine = open_engine(url, pool_size=2)
-    with bell_and_ear(url, "inbox") as (bell, ear), ticking(engine, settings.vault, bell, settings.var_dir):
+    ticks = partial(ticking, engine, settings.vault, var_dir=settings.var_dir, for_demo=settings.demo)
+    with bell_and_ear(url, "inbox") as (bell, ear), ticks(bell):
         worker = Worker(
             engine,
             settings.vault,

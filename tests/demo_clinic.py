@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Engine
 
+from channels import terminal
 from core import clock
 from core.config import parse_keyring
 from core.crypto import Vault
@@ -15,7 +16,9 @@ from core.database import open_engine, transaction
 from core.people import staff
 from frontdesk import demo
 from frontdesk.desk import Desk
+from frontdesk.reminding import Reminding
 from frontdesk.terminal import Answer, Terminal
+from frontdesk.ticks import tick
 
 MONDAY = datetime(2026, 3, 9, 8, 55)
 """When every demo clinic begins, by its own wall clock."""
@@ -31,13 +34,25 @@ class DemoClinic:
     engine: Engine
     people: dict[tuple[str, str], Terminal] = field(default_factory=dict)
     texts_to: tuple[str, ...] = ()  # the countries that SMS go to
+    reminding: Reminding | None = None
 
     def set_clock(self, local: datetime) -> None:
         """Go on from this moment of the clinic's wall clock, with what fell due until then done."""
+        tick(self.engine, VAULT, "plan_reminders")
         with transaction(self.engine) as session:
             clock.set_now(session, local.replace(tzinfo=ZoneInfo(demo.ZONE)))
         for person in self.people.values():
             person.pass_time()
+        if self.reminding is not None:
+            self.reminding.remind()
+
+    def set_reminders(self, on: bool) -> None:
+        """From now on people here are reminded of their visits, as if these were channels that can be written to first."""
+        self.reminding = Reminding(self.engine, VAULT, channels=[terminal.CHANNEL], for_demo=True) if on else None
+
+    def unasked(self, channel: str, address: str) -> list[Answer]:
+        """What the clinic has said to somebody meanwhile, where it reminds people."""
+        return [] if self.reminding is None else self.person(channel, address).read()
 
     def set_texts(self, countries: tuple[str, ...]) -> None:
         """From now on the clinic sends SMS, to these countries."""

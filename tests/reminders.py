@@ -1,6 +1,7 @@
 """A reminder of a visit as it will be owed, for tests of what channels make of what nobody has asked for."""
 
 from datetime import timedelta
+from secrets import token_urlsafe
 
 from bot.messages import (
     Action,
@@ -19,10 +20,9 @@ from channels.twilio import templates
 from channels.twilio.templates import SAMPLES, TEMPLATES
 from core import clock
 from core.database import Session, scalar
-from core.messaging import outbox
+from core.messaging import conversations, outbox
 from core.messaging.inbox import Home
 from core.scheduling.directory import Directory
-from tests.factories import owe
 from tests.fakes.twilio import Content, FakeTwilio
 
 DAY = timedelta(days=1)
@@ -30,20 +30,18 @@ DAY = timedelta(days=1)
 _VISIT = """
 SELECT v.id FROM appointments v JOIN patient_addresses USING (patient_id) WHERE address_id = %(id)s ORDER BY v.id DESC LIMIT 1
 """
-_SEQ = "UPDATE conversations SET last_seq = last_seq + 1 WHERE id = %(id)s RETURNING last_seq"
 
 
 def remind(session: Session, home: Home, kind: NoticeKind = "reminder") -> None:
     """A reminder of their newest visit, or another notice of it, is owed to whoever lives there; its digits are good until tomorrow."""
-    owe(session, home, _owed(session, home, scalar(session, _VISIT, id=home.address_id), kind))
+    conversations.owe(session, home, _owed(session, home, scalar(session, _VISIT, id=home.address_id), kind))
     session.exec_driver_sql("NOTIFY outbox")
 
 
 def _owed(session: Session, home: Home, visit: int, kind: NoticeKind) -> outbox.Message:
-    seq = scalar(session, _SEQ, id=home.conversation_id)
-    payload = notice(kind, "en", f"notice{visit}-{seq}", ShowVisit(visit), MoveVisit(visit), CancelVisit(visit))
+    payload = notice(kind, "en", token_urlsafe(9), ShowVisit(visit), MoveVisit(visit), CancelVisit(visit))
     return outbox.Message(
-        seq,
+        conversations.NEXT,
         home.key.seal("outbox.payload", home.conversation_id, pack(payload)),
         payload.token,
         home.key.seal("prompts.choices", home.conversation_id, pack(payload.reply.choices)),

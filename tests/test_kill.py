@@ -15,8 +15,8 @@ from core.database import transaction
 from core.scheduling import visits
 from frontdesk.ticks import tick
 from frontdesk.worker import Worker
-from tests.campaign.campaign import FAILPOINTS
-from tests.factories import Person, Practice, wait_for
+from tests.campaign.campaign import FAILPOINTS, KILLED_ELSEWHERE
+from tests.factories import Person, Practice, at, wait_for
 from tests.fakes.recording import CHANNEL, Recording
 from tests.processes import ROOT, start
 
@@ -89,6 +89,27 @@ def test_a_worker_killed_in_a_tick_leaves_nothing_and_the_next_one_does_it_once(
 
     assert tick(practice.engine, practice.vault, "sweep_holds") == 1
     assert answered(practice) == 1  # the dialog is told that its hold is over
+    assert practice.broken_promises() == {}
+
+
+def test_a_worker_killed_between_due_and_owed_leaves_the_reminder_to_the_next_one(
+    practice: Practice, tmp_path: Path
+) -> None:
+    practice.start_clock()
+    amy = practice.person("amy", CHANNEL)
+    amy.book(practice.slot("14:00"))
+    tick(practice.engine, practice.vault, "plan_reminders")
+    practice.now = at("12:00")
+    practice.start_clock()
+    words = ("tests.fakes.recording", "worker", str(tmp_path / "ledger"))
+
+    assert died(start(practice.engine, *words, failpoint="remind.before_commit:kill"))
+    assert amy.replies == []
+    heir = start(practice.engine, *words)
+    wait_for(lambda: amy.answers == ["whatsapp.template.reminder"], seconds=30)
+    heir.terminate()
+    assert heir.wait(20) == 0
+    assert len(amy.replies) == 1
     assert practice.broken_promises() == {}
 
 
@@ -180,4 +201,4 @@ def test_the_campaign_knows_every_failpoint_of_the_code() -> None:
         for path in (ROOT / folder).rglob("*.py")
     )
     named = {name for path in sources for name in re.findall(r'failpoints\.reach\("([\w.]+)"\)', path.read_text())}
-    assert named == {name for names in FAILPOINTS.values() for name in names}
+    assert named == {name for names in FAILPOINTS.values() for name in names} | KILLED_ELSEWHERE

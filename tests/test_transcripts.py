@@ -22,7 +22,7 @@ def test_the_clinic_says_what_is_written(path: Path, clinic: DemoClinic, request
     written = path.read_text("utf-8")
     lines = transcripts.parse(written)
     assert lines[0].word == "#", "a transcript begins with what it shows"
-    stage = Stage(clinic.set_clock, clinic.set_texts, clinic.say, clinic.staff)
+    stage = Stage(clinic.set_clock, clinic.set_texts, clinic.set_reminders, clinic.unasked, clinic.say, clinic.staff)
     played = transcripts.format_(transcripts.play(lines, stage))
     assert FAILED not in played
     if request.config.getoption("--update-transcripts"):
@@ -70,6 +70,16 @@ def counted(lines: list[Line]) -> Count:
     )
 
 
+@pytest.mark.parametrize(("name", "done", "messages"), [("move", "Moved", 2), ("cancel", "Cancelled", 1)])
+def test_a_visit_is_changed_from_its_reminder_with_the_promised_number_of_messages(
+    name: str, done: str, messages: int
+) -> None:
+    lines = transcripts.parse((FOLDER / f"reminder_{name}.txt").read_text("utf-8"))
+    reminded = next(number for number, line in enumerate(lines) if line.text.startswith("A reminder"))
+    before = [*takewhile(lambda line: done not in line.text, lines[reminded + 1 :])]
+    assert sum(line.word == "patient" for line in before) == messages
+
+
 def test_an_sms_needs_no_other_alphabet_for_the_clinics_own_words() -> None:
     assert [text for text in said_by_sms() if encoding(text) != "GSM-7"] == []
 
@@ -79,6 +89,7 @@ ONE_MORE = {
     "Hello from Harborview Clinic.\nOne visit each": "the first message says who we are, and why one is asked for first",
     "Hello from Harborview Clinic.\nFree: Consultation, for": "the first message says who we are; doctor and place stand on each line",
     "Hello from Harborview Clinic.\nThe visit with": "says which visit is to be moved, so that it is the right one",
+    "The visit with": "says which visit is to be moved, so that it is the right one",
     "Hello from Harborview Clinic.\nNothing is free": "why not that time, then what is free instead",
     "It is too late for a visit": "why not that time, then what is free instead",
     "Dr Lee does not see patients": "why not that time, then what is free instead",
@@ -91,7 +102,7 @@ ONE_MORE = {
     "Undone": "what is undone, what is held instead, and a question",
     "Your upcoming visits:": "three visits with their addresses",
 }
-TELLS = re.compile("^(Booked|Moved|Cancelled|Your upcoming visit)", re.MULTILINE)
+TELLS = re.compile("^(Booked|Moved|Cancelled|Your upcoming visit|A reminder)", re.MULTILINE)
 
 
 def test_an_sms_asks_in_one_segment_and_tells_in_two() -> None:

@@ -282,7 +282,7 @@ def test_a_digit_answers_a_reminder_hours_after_it_was_sent(stage: Stage) -> Non
     ben = stage.known(SMS)
     texts(stage, ben, *ALL_SAID)
     reminder = answer(stage, ben, lambda: remind(stage, ben))
-    assert reminder.text.endswith("3 Cancel the visit")
+    assert reminder.text.endswith("3 Call the visit off")
     with stage.later(timedelta(hours=5)):
         assert "cancelled" in texts(stage, ben, "3").text.lower()
     assert stage.visits(ben) == ["cancelled"]

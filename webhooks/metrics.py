@@ -59,6 +59,10 @@ def _ages(read: Callable[[Session], list[queues.Queue]]) -> Callable[[Session], 
     return lambda session: (({"channel": q.channel, "account": q.account}, q.age) for q in read(session))
 
 
+def _reminders(session: Session) -> Iterator[Sample]:
+    yield {}, queues.reminders_late(session)
+
+
 def _used(session: Session) -> Iterator[Sample]:
     return (({"what": q.what}, float(q.used)) for q in quotas.running(session))
 
@@ -80,6 +84,7 @@ GAUGES: dict[str, tuple[str, Callable[[Session], Iterable[Sample]]]] = {
     "frontdesk_outbox_oldest_seconds": ("For how long the oldest of them could have gone", _ages(queues.outgoing)),
     "frontdesk_inbox_waiting": ("Messages that have come and have not been answered", _lengths(queues.incoming)),
     "frontdesk_inbox_oldest_seconds": ("For how long the oldest of them has waited", _ages(queues.incoming)),
+    "frontdesk_reminders_oldest_seconds": ("For how long the oldest reminder has been due and not said", _reminders),
     "frontdesk_quota_used": ("What went out of what may", _used),
     "frontdesk_quota_most": ("What may", _may),
     "frontdesk_troubles": ("What staff are to mend, and how often it was met", _troubles),

@@ -111,7 +111,7 @@ def _cancel(state: State, said: Said, facts: Facts) -> Turn | None:
     """ "Cancel" in the middle of a booking stops that; otherwise it means a visit."""
     if state.draft.says_what and "in_place" in said.meaning.intents and filling.describes(said.meaning):
         return take_facts(state, said, facts)  # "cancel that, Thursday instead"
-    if state.draft != Draft() and "cancel_visit" not in said.meaning.intents:
+    if state.draft != Draft() and not {"cancel_visit", "absent"} & {*said.meaning.intents}:
         return _stop(state, said, facts)
     return changing.start_cancelling(state, said.meaning)
 
@@ -238,6 +238,7 @@ GLOBAL: dict[str, Callable[[State, Said, Facts], Turn | None]] = {
     "restart": _restart,
     "undo": _undo,
     "cancel_visit": _cancel,
+    "absent": _cancel,
     "cancel": _cancel,
     "stop": _stop,
     "keep": _keep,

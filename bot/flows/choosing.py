@@ -12,6 +12,8 @@ from bot.messages import (
     CallPerson,
     CancelVisit,
     Choice,
+    ChooseVisit,
+    ConfirmVisits,
     ForPatient,
     Mean,
     MoreTimes,
@@ -36,7 +38,9 @@ def still_open(state: State, choices: tuple[Choice, ...]) -> tuple[Choice, ...]:
     return tuple(
         choice
         for choice in choices
-        if isinstance(choice.action, ShowVisit | MoveVisit | CancelVisit | Undo | CallPerson)
+        if isinstance(
+            choice.action, ShowVisit | MoveVisit | CancelVisit | ConfirmVisits | ChooseVisit | Undo | CallPerson
+        )
     )
 
 

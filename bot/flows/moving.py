@@ -48,6 +48,11 @@ def chosen(state: State, action: MoveVisit) -> Turn:
     )
 
 
+def chosen_to(state: State, action: MoveVisit, meaning: Meaning, facts: Facts) -> Turn:
+    """The same, with what a message says of the new time."""
+    return Turn(replace(state, wish=_wish(meaning, facts)), request=LookUpVisit("move", action.visit, action.sequence))
+
+
 def ask_which(state: State, _facts: Facts) -> Turn:
     """The open question again."""
     return Turn(state, request=FindVisits("which_to_move"))

@@ -44,7 +44,8 @@ def write(answering: Answering, said: Turn, owner: int | None, inbound: Inbound 
     if payloads:
         payloads[0] = structs.replace(payloads[0], receipt=receipt)
     owed = [outgoing(turn, seq, payload) for seq, payload in enumerate(payloads, turn.seq + 1)]
-    conversations.finish(session, turn, states.pack(state), owner, answering.address_id, owed)
+    asks = state.step is not None or owner is not None  # whoever talks to a person is in the middle of something too
+    conversations.finish(session, turn, states.pack(state), owner, answering.address_id, owed, asks=asks)
 
 
 def outgoing(turn: conversations.Turn, seq: int, payload: Payload) -> outbox.Message:

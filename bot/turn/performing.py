@@ -9,6 +9,8 @@ from bot.events import (
     BookSlot,
     Cancel,
     Cancelled,
+    Confirm,
+    Confirmed,
     Event,
     Facts,
     FindSlots,
@@ -185,6 +187,19 @@ def _cancel(answering: Answering, request: Cancel) -> Event:
     return Cancelled(visits.get(answering.session, request.visit), cancelled.undo_until is not None)
 
 
+def _confirm(answering: Answering, request: Confirm) -> Event:
+    confirmed, refused = list[visits.Visit](), list[Refused]()
+    for told in sorted(request.visits, key=lambda told: told.visit):
+        try:
+            changing.confirm(answering.desk, told.visit, answering.known_ids, told.sequence)
+            confirmed.append(visits.get(answering.session, told.visit))
+        except NoSuchVisit as refusal:
+            refused.append(Refused(refusal.code))
+        except Refusal as refusal:
+            refused.append(Refused(refusal.code, visit=visits.get(answering.session, told.visit)))
+    return Confirmed(tuple(confirmed), next(iter(refused), None)) if confirmed else refused[0]
+
+
 _TAKE_BACK = {
     "booking": changing.undo_booking,
     "moving": changing.undo_move,
@@ -210,6 +225,7 @@ _PERFORM: dict[type, Callable[[Answering, Any], Event]] = {
     LookUpVisit: _look_up,
     Move: _move,
     Cancel: _cancel,
+    Confirm: _confirm,
     TakeBack: _take_back,
     ReleaseHold: _release,
     RegisterPatient: _register,

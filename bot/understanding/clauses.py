@@ -9,7 +9,7 @@ from bot.understanding.lexicon import Lexicon, load
 from bot.understanding.text import clean, plain
 
 MOST_JOINTS = 3  # a longer message is one wish: it must not cost more than it may
-_ACTS = frozenset({"cancel", "cancel_visit", "visits", "undo"})
+_ACTS = frozenset({"cancel", "cancel_visit", "absent", "visits", "undo"})
 """What is done at once, and before anything that begins a talk of its own."""
 
 

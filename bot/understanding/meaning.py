@@ -15,6 +15,8 @@ Intent = Literal[
     "cancel",  # in the middle of a booking that booking, otherwise a visit
     "stop",  # "never mind": of what is being talked about, never of a visit
     "cancel_visit",  # "cancel my appointment"
+    "coming",  # "I'll be there"
+    "absent",  # "I can't make it", whatever shall become of the visit
     "move",  # "reschedule my appointment"
     "move_it",  # "move it to Friday": of what is being booked or was just booked, otherwise a visit
     "instead",  # "make it 4": of what is being booked or was just booked

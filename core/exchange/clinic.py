@@ -112,7 +112,8 @@ def _set_policy(work: Import, visit_type_id: int | None, values: Values) -> list
     changes = [*_differing(values, was, _POLICY)]
     if changes:
         kept = _kept(values, _POLICY)
-        rules = {k: kept[k] if name in values.given or not was else was[k] for name, k in _POLICY.items()}
+        elsewhere = {k: rule for k, rule in (was or {}).items() if k not in {"id", "visit_type_id", *_POLICY.values()}}
+        rules = elsewhere | {k: kept[k] if name in values.given or not was else was[k] for name, k in _POLICY.items()}
         work.session.execute(delete(policies).where(here))
         if any(value is not None for value in rules.values()):
             work.session.execute(insert(policies).values(visit_type_id=visit_type_id, **rules))

@@ -5,7 +5,7 @@ locks the conversation's row, message by message, and checks that the lease is s
 """
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cache
 from typing import NamedTuple
@@ -27,11 +27,14 @@ from sqlalchemy import (
 from core import failpoints
 from core.clock import NOW
 from core.crypto import DataKey, Vault
-from core.database import Session, metadata, run
+from core.database import Session, metadata, run, scalar
 from core.messaging import inbox, outbox
 
 LEASE = timedelta(seconds=30)
 ATTEMPTS = 3
+
+NEXT = 0
+"""The place of what is owed unasked: whichever comes next."""
 
 _NEVER = text("'-infinity'")
 
@@ -52,6 +55,7 @@ conversations = Table(
     Column("attempts", SmallInteger, nullable=False, server_default="0"),
     Column("not_before", DateTime(timezone=True), nullable=False, server_default=_NEVER),
     Column("staff_id", BigInteger, ForeignKey("staff.id")),  # who has taken over
+    Column("asked_at", DateTime(timezone=True)),  # when, by the clinic's time, a question was asked that is still open
     postgresql_with={"fillfactor": 70},
 )
 
@@ -157,10 +161,14 @@ _FINISH = """
 WITH {owing} m AS (UPDATE inbox SET status = %(status)s, seq = %(seq)s WHERE id = %(message_id)s)
 UPDATE conversations
 SET state = coalesce(%(state)s, state), version = version + 1, last_seq = %(last_seq)s, staff_id = %(staff_id)s,
+    asked_at = %(asked_at)s,
     attempts = CASE WHEN %(more)s THEN 1 ELSE 0 END,
     leased_until = CASE WHEN %(more)s THEN clock_timestamp() + %(lease)s ELSE '-infinity' END
 WHERE id = %(id)s
 """
+
+_NEXT_SEQ = "UPDATE conversations SET last_seq = last_seq + 1 WHERE id = %(id)s RETURNING last_seq"
+_OWE = f"WITH {outbox.owing(1)} none AS (SELECT) SELECT id FROM o"
 
 _LET_GO = """
 UPDATE conversations
@@ -262,10 +270,11 @@ def finish(
     owed: Collection[outbox.Message] = (),
     *,
     aside: bool = False,
+    asks: bool = False,
 ) -> None:
     """The message is answered, or put aside for staff: owe the address what is said, save what the dialog remembers, let go or go on.
 
-    None keeps the state as it was; as `staff_id` it says that nobody has taken over. `owed` is numbered on from the turn's own place.
+    `asks` says that a question is open now: for a while nothing else is said unasked. None keeps the state as it was; as `staff_id` it says that nobody has taken over. `owed` is numbered on from the turn's own place.
     """
     failpoints.reach("outbox.before_insert")
     run(
@@ -278,6 +287,7 @@ def finish(
         state=None if state is None else turn.sealed("conversations.state", state),
         last_seq=turn.seq + len(owed),
         staff_id=staff_id,
+        asked_at=turn.now if asks else None,
         more=turn.more,
         lease=LEASE,
         **outbox.owed(address_id, owed),
@@ -287,6 +297,16 @@ def finish(
 @cache
 def _finish(messages: int) -> str:
     return _FINISH.format(owing=outbox.owing(messages))
+
+
+def owe(session: Session, home: inbox.Home, unasked: outbox.Message) -> int:
+    """Owe somebody what answers no message of theirs, at the next place of their conversation (NEXT); returns its number.
+
+    The conversation is locked from here on until the transaction ends, as a turn would lock it.
+    """
+    seq = scalar(session, _NEXT_SEQ, id=home.conversation_id)
+    owed = outbox.owed(home.address_id, [replace(unasked, seq=seq)])
+    return int(scalar(session, _OWE, id=home.conversation_id, **owed))
 
 
 def let_go(session: Session, claimed: Claim, pause: timedelta, *, forgiven: bool = False) -> None:

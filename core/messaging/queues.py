@@ -2,7 +2,8 @@
 
 from typing import NamedTuple
 
-from core.database import Session, run
+from core.clock import NOW
+from core.database import Session, run, scalar
 
 
 class Queue(NamedTuple):
@@ -23,6 +24,8 @@ SELECT m.channel, m.account, count(*), greatest(extract(epoch FROM clock_timesta
 FROM inbox m WHERE m.status = 'new' GROUP BY m.channel, m.account ORDER BY 1, 2
 """
 
+_REMINDERS = f"SELECT coalesce(greatest(extract(epoch FROM {NOW} - min(due_at)), 0), 0)::float8 FROM reminders WHERE status = 'due'"
+
 
 def outgoing(session: Session) -> list[Queue]:
     """What is owed and has not gone."""
@@ -32,3 +35,8 @@ def outgoing(session: Session) -> list[Queue]:
 def incoming(session: Session) -> list[Queue]:
     """What has come and has not been answered."""
     return [Queue(*row) for row in run(session, _INCOMING)]
+
+
+def reminders_late(session: Session) -> float:
+    """For how many seconds, by the clinic's clock, the oldest reminder has been due and neither said nor skipped."""
+    return float(scalar(session, _REMINDERS))

@@ -66,6 +66,11 @@ appointments = Table(
     Column("undo_until", DateTime(timezone=True)),  # of the last step: a booking, a move, a cancellation
     Column("created_at", DateTime(timezone=True), nullable=False),
     Column("external_id", Text, unique=True),  # of a visit that came from another system
+    Column(
+        "planned_sequence", Integer
+    ),  # the version whose reminders are planned: whoever changes a visit knows of none
+    Column("confirmed_sequence", Integer),  # the version to which they said that they come
+    Column("confirmed_at", DateTime(timezone=True)),
     CheckConstraint("status IN ('pending', 'booked', 'arrived', 'fulfilled', 'noshow', 'cancelled')", name="status"),
     CheckConstraint("(status = 'pending') = (expires_at IS NOT NULL)", name="only_holds_expire"),
     CheckConstraint("status = 'pending' OR patient_id IS NOT NULL", name="visits_have_patients"),
@@ -78,6 +83,7 @@ appointments = Table(
     ),
     CheckConstraint("blocked @> during", name="buffers_outside"),
     CheckConstraint("seat >= 1", name="seat"),
+    CheckConstraint("(confirmed_sequence IS NULL) = (confirmed_at IS NULL)", name="confirmed"),
     # Ranges instead of btree_gist: no extension may be required, and it costs the same.
     ExcludeConstraint(
         (text("int8range(practitioner_id, practitioner_id, '[]')"), "&&"),
@@ -91,6 +97,11 @@ appointments = Table(
     Index("appointments_expires_at_idx", "expires_at", postgresql_where=text("status = 'pending'")),
     Index("appointments_covers_id_idx", "covers_id", postgresql_where=text("status = 'pending'")),
     Index("appointments_conversation_id_idx", "conversation_id", postgresql_where=text("status = 'pending'")),
+    Index(
+        "appointments_unplanned_idx",
+        "id",
+        postgresql_where=text("status = 'booked' AND planned_sequence IS DISTINCT FROM sequence"),
+    ),
     # What takes time now; years of past visits must not make the next booking slower.
     Index(
         "appointments_practitioner_id_idx",

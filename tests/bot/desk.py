@@ -14,6 +14,8 @@ from bot.events import (
     BookSlot,
     Cancel,
     Cancelled,
+    Confirm,
+    Confirmed,
     Event,
     Facts,
     FindSlots,
@@ -64,6 +66,7 @@ REFUSALS: dict[type, tuple[str, ...]] = {
     LookUpVisit: CHANGED[:2] + CHANGED[3:],
     Move: ("slot_taken", "patient_busy", "too_many_of_kind", *CHANGED),
     Cancel: CHANGED,
+    Confirm: ("already_cancelled", "visit_over", "visit_changed"),
     TakeBack: ("already_cancelled", "undo_over", "visit_changed"),
 }
 """What may be refused, and by which codes."""
@@ -97,7 +100,7 @@ class Desk:
         if self.refuses in REFUSALS.get(type(request), ()):
             code, self.refuses = self.refuses, None
             assert code is not None
-            about_visit = isinstance(request, LookUpVisit | Cancel | TakeBack) or code in CHANGED
+            about_visit = isinstance(request, LookUpVisit | Cancel | Confirm | TakeBack) or code in CHANGED
             return Refused(code, () if about_visit else self.slots, VISITS[0] if about_visit else None)
         return _ANSWER[type(request)](self, request)
 
@@ -119,6 +122,7 @@ _ANSWER: dict[type, Callable[[Desk, Any], Event]] = {
     RegisterPatient: Desk.register,
     FindVisits: lambda desk, request: VisitsFound(request.purpose, desk.visits, as_described=True),
     Cancel: lambda _, request: Cancelled(_visit(request.visit), keeps_time=True),
+    Confirm: lambda _, request: Confirmed(tuple(_visit(told.visit) for told in request.visits)),
     TakeBack: lambda _, request: Undone(request.what, _visit(request.visit)),
     LookUpVisit: lambda _, request: VisitFound(request.why, _visit(request.visit)),
     Move: lambda _, request: Moved(replace(_visit(request.visit), slot=request.slot), SLOTS[0], keeps_time=True),

@@ -15,6 +15,7 @@ from bot.events import (
     Cancelled,
     Chose,
     ChoseNothing,
+    Confirmed,
     Event,
     Facts,
     HandedBack,
@@ -37,6 +38,8 @@ from bot.messages import (
     CallPerson,
     CancelVisit,
     Choice,
+    ChooseVisit,
+    ConfirmVisits,
     ForPatient,
     Mean,
     MoreTimes,
@@ -46,6 +49,7 @@ from bot.messages import (
     Reply,
     ShowVisit,
     Undo,
+    Version,
     Want,
     by_digit,
 )
@@ -99,14 +103,16 @@ WORDS = (
     "my visits, and cancel the one with Dr Lee", "the dentist on Tuesday and the skin doctor on Friday", "for me and my son", "book the skin doctor and what does it cost?",
     "earlier", "can I come earlier?", "move it to Friday", "can we move it?", "move it half an hour later", "cancel that, Thursday instead", "Mia, not Leo", "no, for Mia", "not for me, for Leo", "no, Thursday", "move Leo to Friday", "cancel Leo",
     "Leo Costa", "for Zoe", "This is Ana, for my son", "in person", "do you take Aetna and can I see Dr Lee tomorrow?", "leo@example.com",
-    "ana@example.com", "+1 207 555 0100", "", "😀", "blah", "I have chest pain", "chest pain, can I see Dr Lee tomorrow?",
+    "ana@example.com", "+1 207 555 0100", "", "😀", "blah", "I'll be there", "can't make it", "can't make it, tomorrow?", "I have chest pain", "chest pain, can I see Dr Lee tomorrow?",
 )  # fmt: skip
 
+TOLD = tuple(Version(visit.id, visit.sequence, datetime(2026, 3, 16, 12)) for visit in VISITS)
 ACTIONS: tuple[Action, ...] = (
     Pick(SLOTS[0], 7), Pick(SLOTS[1]), Pick(SLOTS[2], 1_000), MoreTimes(Wanted(practitioner=1, after=NOON)), OtherDay(),
     Want(practitioner=1), Want(specialty="dentistry"), ForPatient(7), ForPatient(None), Mean(DOUBT[:1]), Mean(DOUBT),
     CancelVisit(1), Undo("booking", 3), Undo("cancelling", 1), CallPerson(),
     Pick(SLOTS[1], 7, VISITS[0]), ShowVisit(1), MoveVisit(1), MoveVisit(2, 0), CancelVisit(2, 0), Undo("moving", 1, 1),
+    ConfirmVisits(TOLD[:1]), ConfirmVisits(TOLD), ChooseVisit("move", TODAY), ChooseVisit("cancel", TODAY),
 )  # fmt: skip
 
 # Answers that come although nothing was asked for, what the clock says, and what staff do.
@@ -118,6 +124,7 @@ STRAY: tuple[Event, ...] = (
     Moved(VISITS[0], SLOTS[1], keeps_time=True), Moved(VISITS[1], SLOTS[1], keeps_time=False), Moved(VISITS[0], SLOTS[1], True, already=True),
     Undone("moving", VISITS[0]),
     Cancelled(VISITS[0], keeps_time=False), Undone("booking", VISITS[0]), Undone("cancelling", VISITS[0]), Released(),
+    Confirmed(VISITS[:1]), Confirmed(VISITS[:1], Refused("visit_changed", visit=VISITS[1])),
     HoldExpired(5), HoldExpired(6), TookOver("Sam"), StaffSaid("Sam", "Hello {there}"), HandedBack(),
 )  # fmt: skip
 

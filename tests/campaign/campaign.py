@@ -50,7 +50,12 @@ FAILPOINTS = {
     ),
     "sender": ("send.after_claim", "send.before_settle", "send.after_settle"),
 }
-"""Every named place, by the process that passes it."""
+"""Every named place, by the process that passes it while patients chat."""
+
+KILLED_ELSEWHERE = {
+    "remind.before_commit",
+    "remind.after_commit",
+}  # tests/frontdesk/test_reminding.py: here nothing falls due
 
 PROCESSES = {"web": 1, "worker": 2, "sender": 2}
 VISITS = {"web": (1, 10, 30), "worker": (1, 1, 2, 4), "sender": (1, 2, 4)}  # on which of them a process dies

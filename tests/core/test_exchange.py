@@ -175,6 +175,19 @@ def test_a_column_that_a_file_lacks_changes_nothing(engine: Engine) -> None:
     assert ",known" in exported(engine)["visit_types"].decode().replace('"', "")
 
 
+def test_rules_that_no_file_has_are_kept(engine: Engine) -> None:
+    take_in(engine, CLINIC)
+    rules = "reminders = '{3 days}', local_write_from = '08:00', local_write_until = '18:00'"
+    with transaction(engine) as session:
+        assert run(session, f"UPDATE policies SET {rules} WHERE visit_type_id IS NULL").rowcount == 1  # noqa: S608
+    (fate,) = take_in(engine, {"organization": CLINIC["organization"].replace(",24", ",48")})
+    assert "notice_hours" in fate.about
+    with transaction(engine) as session:
+        policy = directory.load(session).organization.policy
+    assert (policy.reminders, policy.notice) == ((timedelta(days=3),), timedelta(hours=48))
+    assert (policy.write_from.hour, policy.write_until.hour) == (8, 18)
+
+
 def exported(engine: Engine) -> dict[str, bytes]:
     with transaction(engine) as session:
         return exporting.write_out(session, VAULT, with_patients=False)

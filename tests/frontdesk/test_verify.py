@@ -131,6 +131,19 @@ FLAWS = {
 }
 
 
+def test_i4_a_reminder_that_was_said_after_the_visit_had_changed(busy: Practice, check: Callable[[], Broken]) -> None:
+    rows = """
+    WITH noted AS (
+      INSERT INTO audit (actor, action, entity, entity_id, detail)
+      SELECT 'clock', 'visit.reminded', 'appointments', id, '{"sequence": 0, "outbox": 1}' FROM appointments WHERE status = 'cancelled'
+      RETURNING entity_id)
+    INSERT INTO reminders (appointment_id, sequence, lead, due_at, status, outbox_id, address_id, settled_at)
+    SELECT entity_id, 0, '2 hours', now(), 'owed', o.id, o.address_id, now() FROM noted, outbox o WHERE o.id = 1 RETURNING appointment_id
+    """
+    (visit,) = ids(busy, rows)
+    assert check() == {"I4": (f"visit {visit}: was reminded of after it had changed",)}
+
+
 def test_i3_replies_that_are_not_accounted_for(busy: Practice, check: Callable[[], Broken]) -> None:
     lost = set()
     for flaw, damage in FLAWS.items():
@@ -168,6 +181,26 @@ BY_HAND = [
     (
         "I3: conversation {id}: of its 4 lines 3 are there, some of them twice",
         "UPDATE inbox SET seq = 2 WHERE seq = 3 RETURNING conversation_id",
+    ),
+    (
+        "I4: visit {id}: is planned, and has no reminders",
+        "UPDATE appointments SET planned_sequence = sequence WHERE status = 'booked' RETURNING id",
+    ),
+    (
+        "I4: visit {id}: was reminded of, and does not count as that",
+        """
+        INSERT INTO audit (actor, action, entity, entity_id, detail)
+        SELECT 'clock', 'visit.reminded', 'appointments', id, '{"sequence": 0, "outbox": 1}' FROM appointments WHERE status = 'booked'
+        RETURNING entity_id
+        """,
+    ),
+    (
+        "I4: visit {id}: counts as reminded of, and that is not written down",
+        """
+        INSERT INTO reminders (appointment_id, sequence, lead, due_at, status, outbox_id, address_id, settled_at)
+        SELECT a.id, 0, '2 hours', now(), 'owed', o.id, o.address_id, now()
+        FROM appointments a, (SELECT * FROM outbox ORDER BY id LIMIT 1) o WHERE a.status = 'booked' RETURNING appointment_id
+        """,
     ),
     (
         "I5: appointment {id}: it was booked, and is gone",

@@ -32,7 +32,7 @@ def _same(name: str, *signs: str) -> Label:
 
 
 _MOVE = ("move", "move_it", "change")
-_CANCEL = ("cancel", "cancel_visit")
+_CANCEL = ("cancel", "cancel_visit", "absent")
 _ALARM, _REMINDER = ("alarm", "wake"), ("remind",)
 
 # Signs are our intents, and "yes" and "no". Several labels a message: all that fit.
@@ -42,8 +42,10 @@ NLUPP = (
     _same("cancel_close_leave_freeze", "end", *_CANCEL),
     _same("change", *_MOVE),
     # Theirs are said of whatever concerns a visit: making, changing, asking after one.
-    Label("booking", ("visit", "book", "visits", "move", "cancel_visit", "confirm"), "booking", domain="hotels"),
-    Label("appointment", ("book", "visits", "move", "cancel_visit", "confirm"), domain="banking"),
+    Label(
+        "booking", ("visit", "book", "visits", "move", "cancel_visit", "absent", "confirm"), "booking", domain="hotels"
+    ),
+    Label("appointment", ("book", "visits", "move", "cancel_visit", "absent", "confirm"), domain="banking"),
     _same("handoff", "person"),
     _same("when", "when"),
     Label("when", ("visits", "hours", "policy"), "when", about=("when", "what time")),
@@ -59,7 +61,7 @@ NLUPP = (
 # One label a message: the first that fits, so the most particular stand first.
 CLINC = (
     Label("calendar_update", ("cancel_visit", "end"), about=("calendar", "event")),
-    _same("cancel_reservation", "cancel_visit"),
+    _same("cancel_reservation", "cancel_visit", "absent"),
     _same("confirm_reservation", "confirm"),
     _same("change_language", "change_language", "language"),
     _same("repeat", "repeat"),
@@ -79,7 +81,7 @@ HWU = (
     Label("alarm_remove", _CANCEL, about=_ALARM),
     Label("alarm_query", ("visits",), about=_ALARM),
     Label("alarm_set", ("book",), about=_ALARM),
-    Label("calendar_remove", ("cancel_visit",)),
+    Label("calendar_remove", ("cancel_visit", "absent")),
     Label("calendar_query", ("visits",)),
     Label("general_explain", ("explain",)),
     Label("general_confirm", ("confirm",)),

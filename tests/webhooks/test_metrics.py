@@ -10,7 +10,8 @@ from core.config import Settings
 from core.database import transaction
 from core.messaging import handoffs, quotas, troubles
 from core.messaging.quotas import Draw
-from tests.factories import Practice, minutes
+from frontdesk.ticks import tick
+from tests.factories import Practice, at, minutes
 from tests.fakes.recording import CHANNEL
 from tests.fakes.webchat import FakeWebChat
 from webhooks.app import create_app
@@ -49,6 +50,17 @@ def test_how_long_the_queues_are_and_how_old(practice: Practice, watched: FlaskC
     assert 30 <= seen["frontdesk_inbox_oldest_seconds", f"{account} {CHANNEL}"] < 40
 
 
+def test_a_reminder_that_nobody_says_is_seen(practice: Practice, watched: FlaskClient) -> None:
+    assert figures(watched)["frontdesk_reminders_oldest_seconds", ""] == 0
+    practice.start_clock()
+    practice.person(AMY, CHANNEL).book(practice.slot("14:00"))
+    tick(practice.engine, practice.vault, "plan_reminders")
+    assert figures(watched)["frontdesk_reminders_oldest_seconds", ""] == 0
+    practice.now = at("12:10")
+    practice.start_clock()
+    assert 600 <= figures(watched)["frontdesk_reminders_oldest_seconds", ""] < 610
+
+
 def test_what_may_not_go_yet_is_not_late(practice: Practice, watched: FlaskClient) -> None:
     practice.person(AMY, CHANNEL).owe("first", 1)
     practice.sql("UPDATE outbox SET due_at = now() + interval '90 seconds'")
@@ -72,7 +84,10 @@ def test_what_went_out_what_is_to_be_mended_and_who_waits(practice: Practice, wa
 
 
 def test_an_idle_clinic_has_figures_too(watched: FlaskClient) -> None:
-    assert figures(watched) == {("frontdesk_conversations_waiting", ""): 0}
+    assert figures(watched) == {
+        ("frontdesk_conversations_waiting", ""): 0,
+        ("frontdesk_reminders_oldest_seconds", ""): 0,
+    }
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,10 @@ HARMLESS = [
 INTENTS: list[tuple[str, tuple[str, ...]]] = [
     ("cancel", ("cancel",)),
     ("cancel my appointment", ("cancel_visit",)),
-    ("I can't make it on Friday", ("cancel_visit",)),
+    ("I can't make it on Friday", ("absent",)),
+    ("cancel my visit, I can't make it", ("cancel_visit",)),
+    ("I'll be there", ("coming",)),
+    ("yes, I am coming", ("coming",)),
     ("can I reschedule my appointment", ("move",)),
     ("when is my visit", ("visits",)),
     ("When's my next appointment?", ("visits",)),

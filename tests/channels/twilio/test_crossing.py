@@ -38,7 +38,7 @@ def visits(desk: Desk) -> list[tuple[object, ...]]:
 
 def test_a_digit_that_fits_both_is_asked_back_and_the_next_one_chooses(desk: Desk, offered: Chat) -> None:
     asked = offered.texts("3")
-    assert asked.startswith("Which one do you mean?\n1 Cancel the visit\n2 Thu, Mar 12")
+    assert asked.startswith("Which one do you mean?\n1 Call the visit off\n2 Thu, Mar 12")
     assert visits(desk) == [("booked",)]
     assert "Booked for Amy" in offered.texts("2")
 

@@ -1,7 +1,7 @@
 """What nobody has asked for, on WhatsApp: freely within its 24 hours, by an approved text after that, by SMS otherwise; never twice."""
 
 import json
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -10,6 +10,8 @@ from channels.twilio import WHATSAPP, library, templates
 from core.database import transaction
 from core.messaging import inbox
 from core.messaging.inbox import Sender
+from frontdesk.reminding import Reminding
+from frontdesk.ticks import tick
 from tests import reminders
 from tests.channels.twilio.conftest import AMY, OURS, Chat, Desk, Post
 from tests.demo_clinic import VAULT
@@ -74,6 +76,27 @@ def test_what_twilio_is_given_is_the_template_and_what_stands_in_its_place(desk:
     values = json.loads(given["ContentVariables"])
     assert [*values] == ["1", "2", "3", "4"]
     assert (values["1"], values["3"]) == ("Ben", "12 Commercial Street")
+
+
+def test_a_visit_is_reminded_of_by_what_was_approved_and_confirmed_by_its_button(
+    desk: Desk, booked: Chat, post: Post
+) -> None:
+    """From the plan to the phone: what the scheduler owes is what WhatsApp lets through."""
+    approve(desk)
+    tick(desk.clinic.engine, VAULT, "plan_reminders")
+    desk.clinic.set_clock(datetime(2026, 3, 9, 19, 35))
+    desk.sql("UPDATE inbox SET received_at = received_at - interval '25 hours'")
+    assert Reminding(desk.clinic.engine, VAULT).remind() == 0  # an invented clinic reminds nobody on a real channel
+    desk.sql("UPDATE reminders SET status = 'due', reason = NULL, settled_at = NULL WHERE reason = 'no_address'")
+    assert Reminding(desk.clinic.engine, VAULT, for_demo=True).remind() == 1
+    desk.deliver()
+    post.go_on()
+    assert reminded(booked) == [True]
+    values = json.loads(desk.twilio.calls("create")[-1].parameters["ContentVariables"])
+    assert (values["1"], values["3"]) == ("Amy", "12 Commercial Street, Portland, ME 04101")
+    assert values["2"].startswith("Tuesday, March 10 at ")
+    assert "We expect Amy on Tuesday, March 10" in booked.does(booked.person.taps("Confirm")).text
+    assert desk.sql("SELECT confirmed_sequence FROM appointments WHERE confirmed_at IS NOT NULL") == [(0,)]
 
 
 @pytest.mark.parametrize("submitted", [True, False])

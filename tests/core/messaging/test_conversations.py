@@ -7,9 +7,9 @@ from threading import Barrier
 import pytest
 
 from core.database import transaction
-from core.messaging import conversations
+from core.messaging import conversations, outbox
 from core.messaging.conversations import Claim
-from tests.factories import Person, Practice, minutes
+from tests.factories import Person, Practice, minutes, said, wait_for
 
 
 @pytest.fixture
@@ -180,3 +180,38 @@ def test_the_state_is_kept_from_turn_to_turn(practice: Practice, amy: Person) ->
         turn = conversations.lock(session, practice.vault, again)
         assert turn is not None
         assert (turn.state, turn.version, turn.last_seq) == (b"state", 1, 1)
+
+
+def test_what_is_owed_unasked_waits_for_a_turn_and_has_the_next_place(practice: Practice, amy: Person) -> None:
+    (claimed,) = claim(practice)
+    sealed = amy.home.key.seal("outbox.payload", amy.home.conversation_id, said("hello"))
+
+    def owe_unasked() -> int:
+        with transaction(practice.engine) as session:
+            return conversations.owe(session, amy.home, outbox.Message(conversations.NEXT, sealed))
+
+    with ThreadPoolExecutor(1) as pool:
+        with transaction(practice.engine) as session:
+            turn = conversations.lock(session, practice.vault, claimed)
+            assert turn is not None
+            owed = pool.submit(owe_unasked)
+            wait_for(practice.somebody_waits_for_a_lock)
+            answers = [outbox.Message(seq, sealed) for seq in (turn.seq + 1, turn.seq + 2)]
+            conversations.finish(session, turn, b"state", None, amy.home.address_id, answers)
+        owed.result()
+    assert practice.sql("SELECT seq FROM outbox ORDER BY id") == [(2,), (3,), (4,)]
+    assert practice.sql("SELECT last_seq FROM conversations") == [(4,)]
+
+
+def test_a_turn_says_whether_it_leaves_a_question_open(practice: Practice, amy: Person) -> None:
+    practice.start_clock()
+    for asks in (True, False):
+        amy.write("hello")
+        (claimed,) = claim(practice)
+        with transaction(practice.engine) as session:
+            turn = conversations.lock(session, practice.vault, claimed)
+            assert turn is not None
+            conversations.finish(session, turn, b"state", None, asks=asks)
+        expire_leases(practice)
+        practice.sql("UPDATE conversations SET attempts = 0")
+        assert practice.sql("SELECT asked_at IS NOT NULL FROM conversations") == [(asks,)]
