@@ -98,7 +98,7 @@ def hear(state: State, said: Said, facts: Facts) -> Turn | None:
 
 
 _COMING = {"coming", "confirm"}
-_ABOUT_COMING = _COMING | {"absent", "thanks", "goodbye", "greeting", "book"}
+_ABOUT_COMING = _COMING | {"absent", "late", "thanks", "goodbye", "greeting", "book"}
 """What may be said along with it; whatever else somebody wants is heard as such."""
 
 
