@@ -201,4 +201,5 @@ _AVOIDED = "(days|hours|clock|recurring)"
 EXCLUSION_RULES: tuple[Rule, ...] = (
     rule(f"not (at|in|of)? {_AVOIDED} ((or|and) {_AVOIDED})*", "excluded", _excluded),
     rule("no (recurring|hours)", "excluded", _excluded),
+    rule(f"{_AVOIDED} ((or|and) {_AVOIDED})* bad", "excluded", _excluded),
 )
