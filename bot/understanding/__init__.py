@@ -66,6 +66,7 @@ def understand(text: str, context: Context) -> Meaning:
     wanted, answer = intents.intents(heard, lexicon), intents.answer(heard, lexicon)
     moves = bool({"move", "move_it"} & set(wanted))
     parted = _parted(said, lexicon, scene) if moves else None
+    has_its_time = moves and _has_its_time(said, lexicon)
     by_how_much = shifts.shift(heard, lexicon) if moves else None
 
     def says_else(name: str) -> bool:
@@ -116,10 +117,10 @@ def understand(text: str, context: Context) -> Meaning:
         refuses=bool(refused.patients or refused.practitioners) or refuses_writer,
         same=_says(heard, lexicon, "same"),
         # "Half an hour later" than the visit, not than now.
-        when=None if by_how_much or (emergency and wish.when == _NOW) else wish.when,
-        readings=wish.readings,
+        when=None if by_how_much or has_its_time or (emergency and wish.when == _NOW) else wish.when,
+        readings=() if has_its_time else wish.readings,
         shift=by_how_much,
-        moves_from=parted and _meant(parted[0]),
+        moves_from=(_meant(wish) or None) if has_its_time else parted and _meant(parted[0]),
         impossible_date=times.impossible,
         past_date=times.past,
         name=as_written(name, text) if (name := writer.name or named.stranger) else None,
@@ -148,15 +149,21 @@ def _in_order(said: str, lexicon: Lexicon, scene: Scene) -> dates.Times | None:
     return _best_first(said, lexicon, scene) or _next_best(said, lexicon, scene)
 
 
+def _has_its_time(said: str, lexicon: Lexicon) -> bool:
+    """ "Change the time of my visit tomorrow": where a time is said, it is the one that the visit has."""
+    found = lexicon.its_time.search(said)
+    return found is not None and lexicon.target.search(said, found.end()) is None
+
+
 def _best_first(said: str, lexicon: Lexicon, scene: Scene) -> dates.Times | None:
     """ "Tuesday best, Wednesday is ok", "next week, mornings are best"."""
-    best, will_do = lexicon.order["best"], lexicon.order["will_do"]
+    best, will_do, last_resort = (lexicon.order[name] for name in ("best", "will_do", "last_resort"))
     cue = best.search(said)
-    if cue is None:
+    if cue is None and last_resort.search(said) is None:
         return None
-    for joint in islice(lexicon.order["joint"].finditer(said), MOST_JOINTS):
+    for joint in islice(lexicon.joint.finditer(said), MOST_JOINTS):
         before, after = said[: joint.start()], said[joint.end() :]
-        if best.search(before) and will_do.search(after) and not best.search(after):
+        if last_resort.search(after) or (best.search(before) and will_do.search(after) and not best.search(after)):
             found = _ordered(before, after, lexicon, scene)
         elif best.search(after) and will_do.search(before) and not best.search(before):
             found = _ordered(after, before, lexicon, scene)
@@ -166,6 +173,8 @@ def _best_first(said: str, lexicon: Lexicon, scene: Scene) -> dates.Times | None
             continue
         if found:
             return found
+    if cue is None:
+        return None
     words = said[: cue.start()].split()
     for place in range(max(len(words) - 3, 1), len(words)):  # "next week mornings are best"
         found = _narrowed(" ".join(words[:place]), " ".join(words[place:]), said, lexicon, scene, only_many=True)

@@ -430,9 +430,9 @@ CLOCK_RULES: tuple[Rule, ...] = (
     rule(f"called (month|shy_month)(?!{_N}|ordinal|rank)", "count", _is_no_time),
     rule("felt (at|in|of|every)? part(?!day|weekday)", "told", _habit),
     rule("(not|no) (now|first)", "told", _is_no_time),
-    rule("happy (this|next|coming)? (weekday|shy_weekday|day|holiday|weekend|part)", "told", _is_no_time),
+    rule("happy unit? (this|next|coming)? (weekday|shy_weekday|day|holiday|weekend|part)", "told", _is_no_time),
     rule(
-        "(?<!unknown)parting (on_the|at|this|next)? (weekday|shy_weekday|day|unit|part)( part)? pause*$",
+        "parting (on_the|at|this|next)? (weekday|shy_weekday|day|unit|part)( part)? pause*$",
         "told",
         _is_no_time,
     ),

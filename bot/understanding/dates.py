@@ -71,7 +71,9 @@ def read(text: str, lexicon: Lexicon, scene: Scene, *, calendar: bool = True) ->
         when=readings[0] if certain else None,
         readings=readings if len(readings) > 1 else (),
         impossible=text[impossible.start : impossible.end] if impossible else None,
-        past=text[over.start : over.end] if over and not _days_among(wished) else None,
+        past=text[over.start : over.end]
+        if over and not _days_among(wished) and lexicon.story.search(text[: over.start]) is None
+        else None,
         entities=tuple(_entities(groups, past, tokens, text)),
         dates=dates,
         spans=tuple((token.start, token.end) for token in tokens if token.kind in _READ),

@@ -76,7 +76,9 @@ def scan(text: str, lexicon: Lexicon) -> list[Token]:
 
 def _term(words: list[tuple[str, re.Match[str]]], position: int, lexicon: Lexicon) -> tuple[Term | None, int]:
     """The longest term that begins here, and how many words it takes."""
-    for term in lexicon.terms.get(words[position][0].removesuffix("'s"), ()):
+    word = words[position][0]
+    bare = word.removesuffix("'s")
+    for term in (*lexicon.terms.get(word, ()), *(lexicon.terms.get(bare, ()) if bare != word else ())):
         length = len(term.words)
         said = tuple(word for word, _ in words[position : position + length])
         if said == term.words or (length == 1 and said[0].removesuffix("'s") == term.words[0]):
@@ -96,6 +98,8 @@ def _word(term: Term | None, match: re.Match[str], end: int, lexicon: Lexicon, b
         yield Token("rank", term.value, start, end)
     elif term.kind in ("month", "weekday") and match[0] in lexicon.shy and not _is_last(match, end, lexicon):
         yield Token(f"shy_{term.kind}", term.value, start, end)
+    elif term.kind == "weekdays" and len(term.value) == 1 and _owns(match.string[end:], lexicon):
+        yield Token("weekday", term.value[0], start, end)  # "Tuesdays cleaning"
     elif term.kind == "clock":
         yield Token("clock", Clock((term.value,)), start, end)
     elif term.kind == "today_part":  # "tonight"
@@ -103,6 +107,11 @@ def _word(term: Term | None, match: re.Match[str], end: int, lexicon: Lexicon, b
         yield Token("part", term.value, start, end)
     elif term.kind != "glue":
         yield Token(term.kind, term.value, start, end)
+
+
+def _owns(after: str, lexicon: Lexicon) -> bool:
+    following = re.match(r" (\w+)", after)
+    return following is not None and following[1] in lexicon.of_a_day
 
 
 def _is_last(match: re.Match[str], end: int, lexicon: Lexicon) -> bool:
@@ -170,9 +179,10 @@ def clock(hour: int, minute: int, second: int = 0, *, sure: bool = False, half: 
 
 def _clock(match: re.Match[str], lexicon: Lexicon) -> tuple[str, Any]:
     digits = re.findall(r"\d+", match[0])
-    if "." in match[0] and int(digits[0]) >= _FIRST_BARE_DAY and _COLON.search(match.string):
+    is_dotted = match[0].startswith(f"{digits[0]}.")
+    if is_dotted and int(digits[0]) >= _FIRST_BARE_DAY and _COLON.search(match.string):
         return "date", (tuple(map(int, digits)), True)  # "19.03 15:00": nobody writes two times in two ways
-    if digits[0] == "0" and "." in match[0]:
+    if is_dotted and digits[0] == "0":
         return "unknown", match[0]  # "0.50" is a number
     half = None if match["glued"] else _half_of_day(match)
     if half is not None and _is_foreign(match, lexicon):

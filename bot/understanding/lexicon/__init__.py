@@ -45,6 +45,8 @@ class Lexicon:
     terms: dict[str, tuple["Term", ...]]  # words of time, by their first word, the longest first
     shy: frozenset[str]
     bold_at_end: frozenset[str]  # of the shy ones those that are days as the last word of a message
+    of_a_day: frozenset[str]  # what a day has: "Tuesdays appointment" is that of one Tuesday
+    story: re.Pattern[str]  # what comes before a day that is over, and only told of
     ordinal_suffixes: tuple[str, ...]
     ordinary: frozenset[str]  # words that are no names
     nicknames: dict[str, frozenset[str]]  # what else somebody of a given name is called
@@ -61,6 +63,8 @@ class Lexicon:
     introduced: re.Pattern[str]  # who writes, which need not be who comes
     next_best: re.Pattern[str]  # what stands between a wish and the next best one
     alternative: re.Pattern[str]
+    joint: re.Pattern[str]  # between two wishes of which one is better
+    its_time: re.Pattern[str]  # of a visit: what stands before the time that it has
     order: dict[str, re.Pattern[str]]  # which of several wishes is the best, and which will do
     units: dict[str, str]  # the words for lengths of time, and what they mean
     shift: dict[str, frozenset[str]]  # by how much a visit shall move
@@ -133,6 +137,8 @@ def load(language: str) -> Lexicon:
         terms=_with_slips(_by_first_word(_terms(data["time"])), data),
         shy=frozenset(data["time"]["shy"]),
         bold_at_end=frozenset(data["time"]["bold_at_end"]),
+        of_a_day=frozenset(data["time"]["of_a_day"]),
+        story=re.compile(rf"(?i)\b(?:{_either(data['time']['story'])})\b[^.?!]*\Z"),
         ordinal_suffixes=tuple(data["time"]["ordinal_suffixes"]),
         nicknames=_nicknames(data["given_names"]),
         symptoms=_by_phrase(data["symptoms"]["named"]),
@@ -160,7 +166,9 @@ def load(language: str) -> Lexicon:
         ),
         next_best=_any_of(data["wishes"]["else"]),
         alternative=_any_of(data["wishes"]["plain"]),
-        order={name: _any_of(data["wishes"][name]) for name in ("joint", "best", "will_do")},
+        order={name: _any_of(data["wishes"][name]) for name in ("best", "will_do", "last_resort")},
+        joint=re.compile(rf"(?i)[,;]|\b(?:{_either(data['wishes']['joint'])})\b"),
+        its_time=_any_of(data["moving"]["its_time"]),
         target=_any_of(data["moving"]["to"]),
         units={word: unit for unit, words in data["time"]["unit"].items() for word in words},
         shift={
