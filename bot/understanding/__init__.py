@@ -113,7 +113,8 @@ def understand(text: str, context: Context) -> Meaning:
         best_rated=_says(heard, lexicon, "best_rated"),
         patients=named.patients,
         someone_else=not named.patients and (is_strange or _says(heard, lexicon, "someone_else")),
-        myself=_says(plain(meant), lexicon, "myself") or lexicon.people_phrases["myself_alone"].whole(heard),
+        myself=_says(lexicon.people_phrases["suits_me"].without(plain(meant)), lexicon, "myself")
+        or lexicon.people_phrases["myself_alone"].whole(heard),
         refuses=bool(refused.patients or refused.practitioners) or refuses_writer,
         same=_says(heard, lexicon, "same"),
         # "Half an hour later" than the visit, not than now.

@@ -131,7 +131,7 @@ def load(language: str) -> Lexicon:
         people={name: tuple(words) for name, words in data["people"].items()},
         people_phrases={
             name: phrases(data["people"][name])
-            for name in ("myself", "myself_alone", "someone_else", "same", "best_rated")
+            for name in ("myself", "suits_me", "myself_alone", "someone_else", "same", "best_rated")
         },
         polite=frozenset(intents["polite"]),
         terms=_with_slips(_by_first_word(_terms(data["time"])), data),
