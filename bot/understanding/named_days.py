@@ -475,7 +475,7 @@ DAY_RULES: tuple[Rule, ...] = (
     ),
     rule(f"(on_the|next)? {_D} of {_TURN}? unit", "days", _of_month),
     rule(
-        "weekday|shy_weekday(?=part|clock|number|at|or|and|to|until|after|before|by|meridiem|next|edge)|(?<=at|this|next|coming|every|or|and|to|not|by|from)shy_weekday|^shy_weekday$|(?<=on_the)shy_weekday",
+        "weekday|shy_weekday(?=part|clock|number|at|or|and|to|until|after|before|by|meridiem|next|edge|shy_weekday (or|and))|(?<=at|this|next|coming|every|or|and|to|not|by|from)shy_weekday|^shy_weekday$|(?<=on_the)shy_weekday",
         "days",
         _weekday,
     ),

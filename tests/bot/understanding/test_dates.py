@@ -27,6 +27,8 @@ CLEAR: list[tuple[str, dict[str, Any]]] = [
     ("can I see you tomorrow", {"days": ["13"]}),
     ("3/25 for the pain in my knee", {"days": ["25"]}),
     ("Mother's Day", {"days": ["2026-05-10"]}),
+    ("mon, wed or fri mornings", {"days": ["16", "18", "13"], "times": ["-12:00"]}),
+    ("I'd be happy Friday", {"days": ["13"]}),
     ("Tuesday or Wednesday", {"days": ["17", "18"]}),
     ("Mon to Wed", {"days": ["16..19"]}),
     ("the 14th", {"days": ["14"]}),
