@@ -66,6 +66,7 @@ def understand(text: str, context: Context) -> Meaning:
     wanted, answer = intents.intents(heard, lexicon), intents.answer(heard, lexicon)
     moves = bool({"move", "move_it"} & set(wanted))
     parted = _parted(said, lexicon, scene) if moves else None
+    has_its_time = moves and _has_its_time(said, lexicon)
     by_how_much = shifts.shift(heard, lexicon) if moves else None
 
     def says_else(name: str) -> bool:
@@ -112,14 +113,15 @@ def understand(text: str, context: Context) -> Meaning:
         best_rated=_says(heard, lexicon, "best_rated"),
         patients=named.patients,
         someone_else=not named.patients and (is_strange or _says(heard, lexicon, "someone_else")),
-        myself=_says(plain(meant), lexicon, "myself") or lexicon.people_phrases["myself_alone"].whole(heard),
+        myself=_says(lexicon.people_phrases["suits_me"].without(plain(meant)), lexicon, "myself")
+        or lexicon.people_phrases["myself_alone"].whole(heard),
         refuses=bool(refused.patients or refused.practitioners) or refuses_writer,
         same=_says(heard, lexicon, "same"),
         # "Half an hour later" than the visit, not than now.
-        when=None if by_how_much or (emergency and wish.when == _NOW) else wish.when,
-        readings=wish.readings,
+        when=None if by_how_much or has_its_time or (emergency and wish.when == _NOW) else wish.when,
+        readings=() if has_its_time else wish.readings,
         shift=by_how_much,
-        moves_from=parted and _meant(parted[0]),
+        moves_from=(_meant(wish) or None) if has_its_time else parted and _meant(parted[0]),
         impossible_date=times.impossible,
         past_date=times.past,
         name=identity.capitalised(as_written(name, text), lexicon) if (name := writer.name or named.stranger) else None,
@@ -145,15 +147,85 @@ def _parted(said: str, lexicon: Lexicon, scene: Scene) -> tuple[dates.Times, dat
 
 def _in_order(said: str, lexicon: Lexicon, scene: Scene) -> dates.Times | None:
     """ "Tuesday morning, or else Thursday": a wish and the next best one, where a message has both; each may have several readings."""
+    return _best_first(said, lexicon, scene) or _next_best(said, lexicon, scene)
+
+
+def _has_its_time(said: str, lexicon: Lexicon) -> bool:
+    """ "Change the time of my visit tomorrow": where a time is said, it is the one that the visit has."""
+    found = lexicon.its_time.search(said)
+    return found is not None and lexicon.target.search(said, found.end()) is None
+
+
+def _best_first(said: str, lexicon: Lexicon, scene: Scene) -> dates.Times | None:
+    """ "Tuesday best, Wednesday is ok", "next week, mornings are best"."""
+    best, will_do, last_resort = (lexicon.order[name] for name in ("best", "will_do", "last_resort"))
+    cue = best.search(said)
+    if cue is None and last_resort.search(said) is None:
+        return None
+    for joint in islice(lexicon.joint.finditer(said), MOST_JOINTS):
+        before, after = said[: joint.start()], said[joint.end() :]
+        if last_resort.search(after) or (best.search(before) and will_do.search(after) and not best.search(after)):
+            found = _ordered(before, after, lexicon, scene)
+        elif best.search(after) and will_do.search(before) and not best.search(before):
+            found = _ordered(after, before, lexicon, scene)
+        elif best.search(after) and not best.search(before):
+            found = _narrowed(before, after, said, lexicon, scene)
+        else:
+            continue
+        if found:
+            return found
+    if cue is None:
+        return None
+    words = said[: cue.start()].split()
+    for place in range(max(len(words) - 3, 1), len(words)):  # "next week mornings are best"
+        found = _narrowed(" ".join(words[:place]), " ".join(words[place:]), said, lexicon, scene, only_many=True)
+        if found:
+            return found
+    return _narrowed(said[: cue.start()], said[cue.end() :], said, lexicon, scene)
+
+
+def _narrowed(
+    before: str, after: str, said: str, lexicon: Lexicon, scene: Scene, *, only_many: bool = False
+) -> dates.Times | None:
+    """The part of the day that is best, and then any time of the days."""
+    days, part = dates.read(before, lexicon, scene).when, dates.read(after, lexicon, scene).when
+    if days is None or part is None or not (days.days or days.weekdays) or days.times or days.at:
+        return None
+    if part.days or part.weekdays or not part.times or (only_many and not _are_many(days)):
+        return None
+    whole = dates.read(said, lexicon, scene)
+    return replace(whole, when=structs.replace(whole.when, otherwise=days)) if whole.when else None
+
+
+def _are_many(when: When) -> bool:
+    """Whether these are more days than one."""
+    lengths = [(days.end - days.start).days if days.start and days.end else 2 for days in when.days]
+    return sum(lengths) + 2 * len(when.weekdays) > 1
+
+
+def _ordered(first: str, second: str, lexicon: Lexicon, scene: Scene) -> dates.Times | None:
+    """A wish and the next best one, each as it is said; None where one of them says nothing about time."""
+    before, after = (dates.read(part, lexicon, scene) for part in (first, second))
+    pairs = islice(product(_meant(before), _meant(after)), dates.MOST_READINGS)
+    wishes = tuple(structs.replace(one, otherwise=other) for one, other in pairs)
+    if not wishes:
+        return None
+    is_clear = len(wishes) == 1
+    return replace(before, when=wishes[0] if is_clear else None, readings=() if is_clear else wishes)
+
+
+def _next_best(said: str, lexicon: Lexicon, scene: Scene) -> dates.Times | None:
+    """ "Tuesday morning, or else Thursday": what a cue parts."""
     for cue, is_plain in ((lexicon.next_best, False), (lexicon.alternative, True)):
         for found in islice(cue.finditer(said), MOST_JOINTS):
-            before, after = (dates.read(part, lexicon, scene) for part in (said[: found.start()], said[found.end() :]))
-            pairs = islice(product(_meant(before), _meant(after)), dates.MOST_READINGS)
-            wishes = [structs.replace(one, otherwise=other) for one, other in pairs]
-            if wishes and (not is_plain or all(map(_has_day_and_time, (*_meant(before), *_meant(after))))):
-                is_clear = len(wishes) == 1
-                return replace(before, when=wishes[0] if is_clear else None, readings=() if is_clear else tuple(wishes))
+            ordered = _ordered(said[: found.start()], said[found.end() :], lexicon, scene)
+            if ordered and (not is_plain or all(map(_has_day_and_time, _each_of(ordered)))):
+                return ordered
     return None
+
+
+def _each_of(times: dates.Times) -> tuple[When, ...]:
+    return tuple(wish for one in _meant(times) for wish in one.in_order)
 
 
 def _has_day_and_time(when: When) -> bool:

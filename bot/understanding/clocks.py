@@ -8,6 +8,7 @@ from typing import TypeVar
 from bot.understanding.grammar import Rule, Said, Scene, rule
 from bot.understanding.lexicon import Part
 from bot.understanding.meaning import TimeRange
+from bot.understanding.moments import is_side_by_side
 from bot.understanding.scan import Clock, Token, clock
 
 
@@ -111,6 +112,8 @@ def _hour_after_part(said: Said, scene: Scene) -> Clock | None:
 
 
 def _half_of_day(said: Said, _: Scene) -> Clock | None:
+    if said.tokens[-1].start - said.tokens[-2].end > 1:
+        return None  # "2, am I in time?"
     at = _clock(said.one(*_HOUR))
     minute = said.all("number", "numeral")[1] if len(said.all("number", "numeral")) > 1 else None
     if at is None:
@@ -286,6 +289,8 @@ def _either(said: Said, scene: Scene) -> Hours | None:
 
 
 def _until(said: Said, _: Scene) -> Hours | None:
+    if said.has("before") and not said.has("clock") and said.tokens[0].end - said.tokens[0].start == 1:
+        return None  # "<3" is a heart
     at = _clock(said.one(*_HOUR))
     return Hours(tuple(TimeRange(None, reading) for reading in at.readings)) if at else None
 
@@ -348,6 +353,32 @@ def _before_part(said: Said, _: Scene) -> Hours:
     return Hours((TimeRange(None, said.one("part").means[0]),), TimeRange(None, said.one("part").usual[0]))
 
 
+def _is_no_time(said: Said, _: Scene) -> bool:
+    """What has numbers or words of time in it, and is something else."""
+    return bool(said.tokens)
+
+
+def _out_of_ten(said: Said, _: Scene) -> bool | None:
+    """ "7/10 pain"."""
+    numbers, _dotted = said.one("date")
+    return True if len(numbers) == 2 and numbers[1] == 10 else None
+
+
+def _first_or_second(said: Said, _: Scene) -> bool | None:
+    """ "The 2nd 1"."""
+    return True if said.all("number", "numeral") == [1] else None
+
+
+def _habit(said: Said, _: Scene) -> bool | None:
+    """ "It hurts at night"; but "it hurts, in the morning please" wishes."""
+    return True if is_side_by_side(said) else None
+
+
+def _to_the_hour(said: Said, scene: Scene) -> Clock | None:
+    """ "Move it to 3"; but "-3" is a number."""
+    return None if said.tokens[0].end - said.tokens[0].start == 1 else _hour(said, scene)
+
+
 _N = "(number|numeral)"
 _T = "(clock|number|numeral)"
 _AT = "(at|around)?(at|around)?"  # "around about 9": no more, so that a row of them costs little
@@ -391,7 +422,20 @@ CLOCK_RULES: tuple[Rule, ...] = (
         "count",
         lambda _said, _scene: True,
     ),
-    rule(f"(from|between)? {_N} (to|or|and) {_N} counted", "count", lambda _said, _scene: True),
+    rule(f"(from|between)? {_N} (to|or|and) {_N} counted|(date|clock) counted", "count", _is_no_time),
+    rule(f"labelled (at|around|of)? (date|clock|{_N})(?!meridiem|oclock|unit)", "count", _is_no_time),
+    rule("date scored", "count", _out_of_ten),
+    rule(f"on_the? (ordinal|rank) ranked|(at|in)? {_N}? (month|shy_month|ordinal|rank) street", "count", _is_no_time),
+    rule(f"on_the? ordinal {_N} pause*$", "count", _first_or_second),
+    rule(f"called (month|shy_month)(?!{_N}|ordinal|rank)", "count", _is_no_time),
+    rule("felt (at|in|of|every)? part(?!day|weekday)", "told", _habit),
+    rule("(not|no) (now|first)", "told", _is_no_time),
+    rule("happy unit? (this|next|coming)? (weekday|shy_weekday|day|holiday|weekend|part)", "told", _is_no_time),
+    rule(
+        "parting (on_the|at|this|next)? (weekday|shy_weekday|day|unit|part)( part)? pause*$",
+        "told",
+        _is_no_time,
+    ),
 )
 
 # Then what is told apart by the part of the day that stands beside it.
@@ -420,10 +464,11 @@ HOURS_RULES: tuple[Rule, ...] = (
     rule("edge(?=days)", "hours", _edge_of_day),
     rule("part", "hours", _part),
     rule("(?<=days)meridiem|^(at|on_the|in)?meridiem$", "hours", _half),
+    rule("(?<!unknown)long_number(?=days)", "clock", _round_hour),
     rule(f"(?<=days){_N}{_NO_UNIT}(?!to|number|numeral|unknown)", "clock", _hour),
     rule(f"(?<!unknown){_N}(?=days)", "clock", _hour),
     rule(f"(?<=or|and){_N}(?=clock)", "clock", _hour),
     rule(f"{_N} (?=(or|and) clock)", "clock", _hour),
     rule(f"^{_N} to {_N} pause*$", "hours", _hours_alone),
-    rule(f"(?<!number|numeral)to {_N}$", "clock", _hour),
+    rule(f"(?<!number|numeral)to {_N}$", "clock", _to_the_hour),
 )

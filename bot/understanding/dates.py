@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from functools import lru_cache
-from itertools import groupby, islice, product, zip_longest
+from itertools import chain, groupby, islice, product, zip_longest
 from typing import Any, cast
 
 import dateparser
@@ -62,6 +62,7 @@ def read(text: str, lexicon: Lexicon, scene: Scene, *, calendar: bool = True) ->
     groups = [_settled(group, scene) for group in _groups([token for token in tokens if token not in past])]
     standing = [_beside_a_clock(token, groups) for token in tokens if token.kind in _STANDING]
     wishes = [_wishes(token) for token in standing] + [_wishes(token) for group in groups for token in group]
+    wishes = [wish for wish, token in zip(wishes, [*standing, *chain(*groups)], strict=True) if not _is_habit(token)]
     readings = tuple(dict.fromkeys(_merged(choice) for choice in islice(product(*wishes), MOST_READINGS)))
     if len(readings) > 1:
         readings = tuple(wish for wish in readings if not _is_over(wish, scene)) or readings[-1:]
@@ -70,7 +71,9 @@ def read(text: str, lexicon: Lexicon, scene: Scene, *, calendar: bool = True) ->
         when=readings[0] if certain else None,
         readings=readings if len(readings) > 1 else (),
         impossible=text[impossible.start : impossible.end] if impossible else None,
-        past=text[over.start : over.end] if over and not _days_among(wished) else None,
+        past=text[over.start : over.end]
+        if over and not _days_among(wished) and lexicon.story.search(text[: over.start]) is None
+        else None,
         entities=tuple(_entities(groups, past, tokens, text)),
         dates=dates,
         spans=tuple((token.start, token.end) for token in tokens if token.kind in _READ),
@@ -165,6 +168,11 @@ def _is_past(token: Token, scene: Scene) -> bool:
 def _days_among(tokens: list[Token]) -> bool:
     """Whether a day was said: then an earlier one beside it only tells a story."""
     return any(token.kind in ("days", "recurring", "first", "now", "instant", "stretch") for token in tokens)
+
+
+def _is_habit(token: Token) -> bool:
+    """ "Every week" says how often, and not when."""
+    return token.kind == "recurring" and token.value == ()
 
 
 def _is_over(wish: When, scene: Scene) -> bool:

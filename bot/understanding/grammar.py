@@ -12,7 +12,7 @@ _IN_THE_TEXT = (
     "unknown pause weekday shy_weekday weekdays month shy_month day_month number numeral long_number ordinal rank year date "
     "year_month decimal hour_mark length thousand clock fraction meridiem part unit day holiday edge this next coming last of in within ago hence later since week_of "
     "weekend every regularly from between and or to until on_the after before by or_later or_earlier around at past ish oclock "
-    "oh more few counted count_of not no now present first any same_day greeting"
+    "oh more few counted count_of labelled scored ranked street called felt parting happy bad away not no now present first any same_day greeting"
 )
 _MADE_BY_RULES = "days hours instant stretch recurring excluded told count impossible"
 KINDS = f"{_IN_THE_TEXT} {_MADE_BY_RULES}".split()

@@ -107,9 +107,14 @@ def _of_this_century(day: date, written: str, today: date) -> date:
     return day
 
 
+_IN_A_ROW = re.compile(r"\d+(?:(?: ?[./,-] ?|\s+)\d+){2}")
+
+
 def _from_numbers(text: str, region: str, today: date) -> date | None:
     """Three numbers in a row, or eight digits."""
     numbers = _NUMBERS.findall(text)
+    if len(numbers) == 3 and not _IN_A_ROW.search(text):
+        return None
     if len(numbers) == 1 and len(numbers[0]) == 8:
         digits = numbers[0]
         iso = digits.startswith(("19", "20"))

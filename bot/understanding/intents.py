@@ -60,7 +60,9 @@ def ordinal(words: str, lexicon: Lexicon) -> int | None:
     places = lexicon.places
     spoken = words.split()
     for before, noun in pairwise(spoken):
-        if noun in lexicon.choice["noun"] and before in places and spoken[-1] not in ("available", "possible"):
+        is_noun = noun in lexicon.choice["noun"] or (noun == spoken[-1] == "1" and len(spoken) <= 3)  # "the 2nd 1"
+        is_place = before in places and f"{before} {noun}" not in lexicon.choice["no_place"]
+        if is_noun and is_place and spoken[-1] not in ("available", "possible"):
             return places[before]
     return _chosen(words, lexicon, places, digits=False)
 

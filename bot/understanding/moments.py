@@ -68,7 +68,7 @@ def _until_now(said: Said, scene: Scene) -> Stretch | None:
 def _rest_of_day(said: Said, scene: Scene) -> Stretch | None:
     """ "The rest of the day", "later today"."""
     is_today = said.one("day", default=0) == 0 and said.one("unit", default="day") == "day"
-    is_rest = said.has("later") or said.one("edge") == "rest"
+    is_rest = (said.has("later") and said.has("day")) or said.one("edge") == "rest"  # "later in the day": in that one
     midnight = datetime.combine(scene.today, time(0)) + timedelta(days=1)
     return Stretch(scene.now, midnight) if is_today and is_rest else None
 

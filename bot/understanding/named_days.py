@@ -20,6 +20,7 @@ from bot.understanding.grammar import Impossible, Rule, Said, Scene, rule
 from bot.understanding.lengths import add_months
 from bot.understanding.meaning import DayRange
 from bot.understanding.moments import MOMENT_RULES, is_side_by_side, length_in
+from bot.understanding.scan import Token
 
 
 def _numeric(said: Said, scene: Scene) -> Days | Impossible | None:
@@ -27,6 +28,8 @@ def _numeric(said: Said, scene: Scene) -> Days | Impossible | None:
     if numbers[0] > 31 and len(numbers) == 3:
         return _any_of([calendar_day(*_padded(numbers))], said, scene, dated=True)
     first, second, *year = numbers
+    if year and year[0] >= 100 and not 1900 <= year[0] < 2100:
+        return None  # "policy 12-31-4455"
     return _in_either_order(first, second, year[0] if year else None, said, scene, is_dotted=dotted)
 
 
@@ -127,6 +130,16 @@ def _in_month(said: Said, scene: Scene) -> Days | Impossible | None:
         return None
     found = _day(month, number, year, scene)
     return _checked([found], said, scene, dated=year is not None) if found else Impossible()
+
+
+def _in_short_year(said: Said, scene: Scene) -> Days | Impossible | None:
+    """ "12 April 88"; but "12 April 9" has an hour."""
+    year = said.tokens[-1]
+    if year.value <= 31:
+        return None
+    return _in_month(
+        Said([*said.tokens[:-1], Token("year", full_year(year.value, scene.today), year.start, year.end)]), scene
+    )
 
 
 def _in_month_on(said: Said, scene: Scene) -> Days | Impossible | None:
@@ -239,6 +252,22 @@ def _unit(said: Said, scene: Scene) -> Days | None:
         case "year":
             return Days((DayRange(date(today.year + step, 1, 1), date(today.year + step + 1, 1, 1)),))
     return None
+
+
+def _week_after(said: Said, scene: Scene) -> Days | None:
+    """ "Not next week, the week after", "next week or the week after"."""
+    if said.all("unit") != ["week", "week"]:
+        return None
+    monday = scene.today - scene.today.weekday() * DAY + (WEEK if said.has("next") else 0 * DAY)
+    after = week_of(monday + WEEK)
+    return Days((after,)) if said.has("not") else Days((week_of(monday), after))
+
+
+def _and_next(said: Said, scene: Scene) -> Days | None:
+    """ "This week or next"."""
+    first = _unit(Said([token for token in said.tokens[:2] if token.kind != "next"]), scene)
+    second = _unit(Said(said.tokens[1:]), scene)
+    return Days(first.ranges + second.ranges) if first and second and said.has("this") else None
 
 
 def _next_units(said: Said, scene: Scene) -> Days | None:
@@ -422,7 +451,8 @@ DAY_RULES: tuple[Rule, ...] = (
     rule(f"{_D} (and|or) on_the? {_D} of? {_M} year?", "days", _list_in_month),
     rule("(from|between)? ordinal (to|and|until) ordinal", "days", _ordinal_range),
     rule(f"(from|between)? {_SPAN} (of|in)? ({_TURN} unit|of unit)", "days", _range_of_month),
-    rule(f"on_the? {_W}? on_the? {_D} of? {_M} year?", "days", _in_month),
+    rule(f"on_the? {_W}? on_the? {_D} of? {_M} year?(?!(ordinal|rank) year)", "days", _in_month),
+    rule(f"on_the? ({_D} of? {_M}|{_M} {_D}) number", "days", _in_short_year),
     rule(f"on_the? {_W}? {_M} {_D} of? year?", "days", _in_month),
     rule(f"on_the? ({_D} of? {_M} year|{_M} {_D} of? year?) {_W}", "days", _in_month_on),
     rule(f"{_W}? day_month year?|number to month to year", "days", _in_month),
@@ -445,7 +475,7 @@ DAY_RULES: tuple[Rule, ...] = (
     ),
     rule(f"(on_the|next)? {_D} of {_TURN}? unit", "days", _of_month),
     rule(
-        "weekday|shy_weekday(?=part|clock|number|at|or|and|to|after|before)|(?<=at|this|next|coming|every|or|and|to|not|by|from)shy_weekday|^shy_weekday$|(?<=on_the)shy_weekday",
+        "weekday|shy_weekday(?=part|clock|number|at|or|and|to|until|after|before|by|meridiem|next|edge|shy_weekday (or|and))|(?<=at|this|next|coming|every|or|and|to|not|by|from)shy_weekday|^shy_weekday$|(?<=on_the)shy_weekday",
         "days",
         _weekday,
     ),
@@ -457,17 +487,21 @@ DAY_RULES: tuple[Rule, ...] = (
     rule(f"(of|in)? {_TURN} unit {_W} ((or|and) {_W})*", "days", _weekday_of_week),
     rule(f"{_L} from {_W}|{_W} in {_L}", "days", _weekday_hence),
     rule(f"{_W} unit(?!number)|{_L} {_W}|{_L} day", "days", _so_long_after),
-    rule(f"{_C} weekdays hence", "days", _weekdays_hence),
+    rule(f"{_C} weekdays (hence|from day)", "days", _weekdays_hence),
     rule(f"{_TURN} unit|unit after next(?!{_W}|unit)|(?<=edge)unit|(?<=later.)unit", "days", _unit),
     rule(f"(in|within)? (next|coming) length|(in|within)? {_C} (next|coming) unit", "days", _next_units),
     rule(f"within {_L}", "days", _within_units),
     rule("(in|of)? (last|past) length", "days", _last_units),
     rule("in? unit year|in year", "days", _year),
     rule("(this|next|coming) fraction", "days", _quarter),
-    rule(f"in {_L}|{_L} (hence|later(?!this|day|of)|from day)", "days", _in_units),
+    rule(f"in {_L} (from day)?|{_L} (hence|later(?!this|day|of)|from day)", "days", _in_units),
     rule(f"in? next? {_C} weekdays", "days", lambda s, c: _workdays(s, c) if s.has("in") or s.has("next") else None),
     rule(f"{_L} ago", "days", _ago),
     rule("unit number(?!unit|length|meridiem|clock|to|oclock|number|counted)", "days", _numbered_week),
+    rule("not (this|next) unit unit after$|(next|this) unit (and|or) unit after$", "days", _week_after),
+    rule(
+        "(this|next) unit (or|and) next(?!unit|weekday|shy_weekday|number|numeral|month|part|length)", "days", _and_next
+    ),
     rule(f"{_TURN}? weekend", "days", _weekend),
     rule("weekend after next", "days", _weekend),
     rule(f"{_TURN}? holiday year?", "days", _holiday),

@@ -46,7 +46,7 @@ _SHAPES = re.compile(
             r"(?P<ordinal>(?<![\w/.$£€:])\d{1,2}(?P<suffix>[^\W\d_]{1,6})\b)",
             r"(?P<half>(?<![\w/.$£€:])\d{1,2}\.5(?![\w/:%.]))",
             rf"(?P<number>(?<![\w/.$£€:])\d{{1,4}}(?![\w/:%]|\.\d|,(?!{_YEAR}\b)\d))",
-            r"(?P<month_day>(?<!\w)[^\W\d_]{3,9}\d{1,2}(?!\w))",
+            r"(?P<month_day>(?<!\w)[^\W\d_]{1,9}\d{1,2}(?!\w))",
             r"(?P<other>\d\S*)",
             rf"(?P<word>{WORD})",
         )
@@ -61,8 +61,8 @@ def scan(text: str, lexicon: Lexicon) -> list[Token]:
     position = 0
     while position < len(words):
         match = words[position][1]
-        if match.lastgroup == "word":
-            term, length = _term(words, position, lexicon)
+        term, length = _term(words, position, lexicon) if match.lastgroup in _MAY_BE_TERMS else (None, 1)
+        if term or match.lastgroup == "word":
             end = words[position + length - 1][1].end()
             found += _word(term, match, end, lexicon, found)
             position += length
@@ -76,7 +76,9 @@ def scan(text: str, lexicon: Lexicon) -> list[Token]:
 
 def _term(words: list[tuple[str, re.Match[str]]], position: int, lexicon: Lexicon) -> tuple[Term | None, int]:
     """The longest term that begins here, and how many words it takes."""
-    for term in lexicon.terms.get(words[position][0].removesuffix("'s"), ()):
+    word = words[position][0]
+    bare = word.removesuffix("'s")
+    for term in (*lexicon.terms.get(word, ()), *(lexicon.terms.get(bare, ()) if bare != word else ())):
         length = len(term.words)
         said = tuple(word for word, _ in words[position : position + length])
         if said == term.words or (length == 1 and said[0].removesuffix("'s") == term.words[0]):
@@ -94,8 +96,10 @@ def _word(term: Term | None, match: re.Match[str], end: int, lexicon: Lexicon, b
         yield Token("numeral", term.value, start, end)
     elif term.kind == "ordinal":
         yield Token("rank", term.value, start, end)
-    elif term.kind in ("month", "weekday") and match[0] in lexicon.shy:
+    elif term.kind in ("month", "weekday") and match[0] in lexicon.shy and not _is_last(match, end, lexicon):
         yield Token(f"shy_{term.kind}", term.value, start, end)
+    elif term.kind == "weekdays" and len(term.value) == 1 and _owns(match.string[end:], lexicon):
+        yield Token("weekday", term.value[0], start, end)  # "Tuesdays cleaning"
     elif term.kind == "clock":
         yield Token("clock", Clock((term.value,)), start, end)
     elif term.kind == "today_part":  # "tonight"
@@ -105,18 +109,37 @@ def _word(term: Term | None, match: re.Match[str], end: int, lexicon: Lexicon, b
         yield Token(term.kind, term.value, start, end)
 
 
+def _owns(after: str, lexicon: Lexicon) -> bool:
+    following = re.match(r" (\w+)", after)
+    return following is not None and following[1] in lexicon.of_a_day
+
+
+def _is_last(match: re.Match[str], end: int, lexicon: Lexicon) -> bool:
+    """Whether a message ends with a word that is bold enough to be a day there: "are you open sat"."""
+    if match[0] not in lexicon.bold_at_end:
+        return False
+    return all(word in lexicon.polite for word in re.findall(r"\w+", match.string[end : end + 50]))
+
+
+_MAY_BE_TERMS = {"word", "ordinal", "month_day"}  # "1st thing", "2nite" and "b4" are words with a digit
 _ABBREVIATED = {"number", "weekday", "shy_weekday", "month", "shy_month", "meridiem"}
 _PAUSES = ".!?;:()"
 _FIRST_BARE_DAY = 13  # "the 2" may be a choice, or two of something; "the 27" is a day
 
 
 def _beside_numbers(tokens: list[Token]) -> Iterator[Token]:
-    """Small words change nothing, unless they make a number a day: "on 15", "the 27"."""
+    """Small words change nothing, unless they make a day: "on 15", "the 27", "on sat"."""
     for token, following in zip_longest(tokens, tokens[1:]):
         if token.kind not in ("on", "the"):
             yield token
-        elif following and following.kind == "number" and (token.kind == "on" or following.value >= _FIRST_BARE_DAY):
+        elif following and _makes_day(token, following):
             yield Token("on_the", token.value, following.start, following.start)
+
+
+def _makes_day(token: Token, following: Token) -> bool:
+    if following.kind == "shy_weekday":
+        return token.kind == "on"
+    return following.kind == "number" and (token.kind == "on" or following.value >= _FIRST_BARE_DAY)
 
 
 def _joined(tokens: list[Token]) -> Iterator[Token]:
@@ -156,14 +179,35 @@ def clock(hour: int, minute: int, second: int = 0, *, sure: bool = False, half: 
 
 def _clock(match: re.Match[str], lexicon: Lexicon) -> tuple[str, Any]:
     digits = re.findall(r"\d+", match[0])
+    is_dotted = match[0].startswith(f"{digits[0]}.")
+    if is_dotted and int(digits[0]) >= _FIRST_BARE_DAY and _COLON.search(match.string):
+        return "date", (tuple(map(int, digits)), True)  # "19.03 15:00": nobody writes two times in two ways
+    if is_dotted and digits[0] == "0":
+        return "unknown", match[0]  # "0.50" is a number
     half = None if match["glued"] else _half_of_day(match)
+    if half is not None and _is_foreign(match, lexicon):
+        return "unknown", match[0]
     said = clock(*map(int, digits), sure=len(digits[0]) == 2 and digits[0][0] == "0", half=half)
     is_time = match["glued"] is None or _term_of("ish", match["glued"], lexicon)
     return ("clock", said) if said and is_time else ("unknown", match[0])
 
 
-def _hour(match: re.Match[str], _: Lexicon) -> tuple[str, Any]:
+_COLON = re.compile(r"\d:\d")
+_FEW_WORDS = 3
+
+
+def _is_foreign(match: re.Match[str], lexicon: Lexicon) -> bool:
+    """Whether "am" stands among words of another language, all of them: there it is no time of day."""
+    around = f"{match.string[: match.start()][-100:]} {match.string[match.end() :][:100]}"
+    words = re.findall(r"[^\W\d_]+", around)
+    is_apart = " " in match[0] and len(words) >= _FEW_WORDS
+    return is_apart and not any(word in lexicon.ordinary or word in lexicon.terms for word in words)
+
+
+def _hour(match: re.Match[str], lexicon: Lexicon) -> tuple[str, Any]:
     digits = re.findall(r"\d+", match[0])[0]
+    if not match[0].endswith("h") and _is_foreign(match, lexicon):
+        return "unknown", match[0]
     hour, minute = (int(digits), 0) if len(digits) < 3 else (int(digits[:-2]), int(digits[-2:]))
     said = clock(hour, minute, half=_half_of_day(match), sure=match[0].endswith("h") and hour > 12)
     if said and match[0].endswith("h") and len(digits) < 3:

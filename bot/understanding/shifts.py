@@ -23,7 +23,23 @@ def shift(words: str, lexicon: Lexicon) -> timedelta | None:
         amount = _amount(spoken[:place], lexicon)
         if length is not None and sign and amount is not None:
             return sign * amount * length
-    return None
+    return _put_off(spoken, lexicon)
+
+
+def _put_off(spoken: list[str], lexicon: Lexicon) -> timedelta | None:
+    """ "Push it back an hour", "postpone my visit a week"."""
+    while spoken and spoken[-1] in lexicon.polite:
+        spoken = spoken[:-1]
+    length = _LENGTHS.get(lexicon.units.get(spoken[-1], "")) if spoken else None
+    amount = _amount(spoken[:-1], lexicon)
+    if length is None or amount is None:
+        return None
+    before = spoken[: -3 if amount == 0.5 and spoken[-2] in lexicon.shift["one"] else -2]
+    if before and before[-1] in lexicon.shift["by"]:
+        before = before[:-1]
+    if lexicon.shift["put_off"] & set(before) or set(before[-1:]) & lexicon.shift["back"]:
+        return amount * length
+    return -amount * length if set(before[-1:]) & lexicon.shift["forward"] else None
 
 
 def _amount(before: list[str], lexicon: Lexicon) -> float | None:

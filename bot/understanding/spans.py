@@ -162,8 +162,11 @@ def _later_in(said: Said, scene: Scene) -> Days | None:
     return Days((DayRange(start, days.end),)) if start < days.end else None
 
 
-def _excluded(said: Said, _: Scene) -> tuple[Any, ...]:
-    """What shall not be: weekdays by their name, other days as they are, hours."""
+def _excluded(said: Said, _: Scene) -> tuple[Any, ...] | None:
+    """What shall not be: weekdays by their name, other days as they are, hours; but "I'm away, Tuesday works" wishes."""
+    first, following = said.tokens[:2]
+    if first.kind == "not" and following.start - first.end == _COMMA_AND_SPACE:
+        return None
     return tuple(said.all("days", "hours", "recurring", "clock"))
 
 
@@ -198,7 +201,9 @@ SPAN_RULES: tuple[Rule, ...] = (
     rule("(by|until|before) days at? clock", "stretch", _until_moment),
 )
 _AVOIDED = "(days|hours|clock|recurring)"
+_COMMA_AND_SPACE = 2
 EXCLUSION_RULES: tuple[Rule, ...] = (
     rule(f"not (at|in|of)? {_AVOIDED} ((or|and) {_AVOIDED})*", "excluded", _excluded),
     rule("no (recurring|hours)", "excluded", _excluded),
+    rule(f"{_AVOIDED} ((or|and) {_AVOIDED})* bad", "excluded", _excluded),
 )

@@ -8,7 +8,14 @@ from itertools import pairwise
 LIMIT = 1_000  # characters that are understood
 SAFETY_LIMIT = 10_000  # characters that are looked through for an emergency
 
-_SAME = str.maketrans({**dict.fromkeys("‘’‛ʼ`´", "'"), **dict.fromkeys("“”„″", '"'), **dict.fromkeys("‐‑‒–—−", "-")})
+_SAME = str.maketrans(
+    {
+        **dict.fromkeys("‘’‛ʼ`´", "'"),
+        **dict.fromkeys("“”„″", '"'),
+        **dict.fromkeys("‐‑‒–—−", "-"),
+        **dict.fromkeys("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻₀₁₂₃₄₅₆₇₈₉₊₋", "^"),
+    }
+)
 _JOINERS = "\u200c\u200d"
 _JOINED_SCRIPTS = frozenset(
     (
@@ -30,7 +37,7 @@ _JOINED_SCRIPTS = frozenset(
 )
 _REMOVED = {"Cc", "Cf", "Cs", "Co", "Cn"}
 _NOT_WORD = re.compile(r"[\W_]+")
-_SYMBOL = re.compile(r"[\U0001F44D\U0001F44E\U0001F44C\U0001F64F✅❌✔\U0001F197\U0001F6AB]")
+_SYMBOL = re.compile(r"[\U0001F44D\U0001F44E\U0001F44C\U0001F64F✅❌✔\U0001F197\U0001F6AB\U0001F4AF]")
 
 
 def clean(text: str, limit: int = LIMIT) -> str:

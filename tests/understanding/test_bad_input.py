@@ -93,16 +93,7 @@ LOOK_ALIKES: dict[str, tuple[str, ...]] = {
 }
 
 # Times that are invented today. A test says when one no longer is: take it away here.
-INVENTED = {
-    "Zahn 3 am Oberkiefer tut weh": "at 03:00",  # tooth 3 at the upper jaw
-    "Avem copii: 2, am nevoie de pediatru": "at 02:00",  # "am" is "I have"
-    "19.03 в 15:00": "19:03-19:33, 15:00-15:30",  # a day with dots, and no dot after the month
-    "10\u207b\u00b3": "at 15:00",
-    "-1": "at 13:00",
-    "0.00": "at 00:00",
-    "<svg><script>123<1>alert(3)</script>": "until 13:00",
-    "' OR 1=1 -- 1": "at 13:00, and 2001-01-01 as a birth date where one is asked",
-}
+INVENTED: dict[str, str] = {}
 
 
 def times(meaning: Meaning) -> str:

@@ -3,7 +3,7 @@
 import re
 import tomllib
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import time
 from functools import cached_property, lru_cache
 from importlib.resources import files
@@ -44,6 +44,9 @@ class Lexicon:
     polite: frozenset[str]
     terms: dict[str, tuple["Term", ...]]  # words of time, by their first word, the longest first
     shy: frozenset[str]
+    bold_at_end: frozenset[str]  # of the shy ones those that are days as the last word of a message
+    of_a_day: frozenset[str]  # what a day has: "Tuesdays appointment" is that of one Tuesday
+    story: re.Pattern[str]  # what comes before a day that is over, and only told of
     ordinal_suffixes: tuple[str, ...]
     ordinary: frozenset[str]  # words that are no names
     nicknames: dict[str, frozenset[str]]  # what else somebody of a given name is called
@@ -60,6 +63,9 @@ class Lexicon:
     introduced: re.Pattern[str]  # who writes, which need not be who comes
     next_best: re.Pattern[str]  # what stands between a wish and the next best one
     alternative: re.Pattern[str]
+    joint: re.Pattern[str]  # between two wishes of which one is better
+    its_time: re.Pattern[str]  # of a visit: what stands before the time that it has
+    order: dict[str, re.Pattern[str]]  # which of several wishes is the best, and which will do
     units: dict[str, str]  # the words for lengths of time, and what they mean
     shift: dict[str, frozenset[str]]  # by how much a visit shall move
     target: re.Pattern[str]  # what stands before the time to which a visit shall move
@@ -82,7 +88,12 @@ class Lexicon:
         return {**self._valued("ordinal"), **ends, **in_digits}
 
     def _valued(self, kind: str) -> dict[str, int]:
-        return {term.words[0]: term.value for group in self.terms.values() for term in group if term.kind == kind}
+        return {
+            term.words[0]: term.value
+            for group in self.terms.values()
+            for term in group
+            if term.kind == kind and len(term.words) == 1
+        }
 
 
 @dataclass(frozen=True)
@@ -120,11 +131,14 @@ def load(language: str) -> Lexicon:
         people={name: tuple(words) for name, words in data["people"].items()},
         people_phrases={
             name: phrases(data["people"][name])
-            for name in ("myself", "myself_alone", "someone_else", "same", "best_rated")
+            for name in ("myself", "suits_me", "myself_alone", "someone_else", "same", "best_rated")
         },
         polite=frozenset(intents["polite"]),
-        terms=_by_first_word(_terms(data["time"])),
+        terms=_with_slips(_by_first_word(_terms(data["time"])), data),
         shy=frozenset(data["time"]["shy"]),
+        bold_at_end=frozenset(data["time"]["bold_at_end"]),
+        of_a_day=frozenset(data["time"]["of_a_day"]),
+        story=re.compile(rf"(?i)\b(?:{_either(data['time']['story'])})\b[^.?!]*\Z"),
         ordinal_suffixes=tuple(data["time"]["ordinal_suffixes"]),
         nicknames=_nicknames(data["given_names"]),
         symptoms=_by_phrase(data["symptoms"]["named"]),
@@ -152,9 +166,15 @@ def load(language: str) -> Lexicon:
         ),
         next_best=_any_of(data["wishes"]["else"]),
         alternative=_any_of(data["wishes"]["plain"]),
+        order={name: _any_of(data["wishes"][name]) for name in ("best", "will_do", "last_resort")},
+        joint=re.compile(rf"(?i)[,;]|\b(?:{_either(data['wishes']['joint'])})\b"),
+        its_time=_any_of(data["moving"]["its_time"]),
         target=_any_of(data["moving"]["to"]),
         units={word: unit for unit, words in data["time"]["unit"].items() for word in words},
-        shift={name: frozenset(data["moving"][name]) for name in ("later", "earlier", "one", "half")},
+        shift={
+            name: frozenset(data["moving"][name])
+            for name in ("later", "earlier", "one", "half", "by", "back", "forward", "put_off")
+        },
     )
 
 
@@ -181,7 +201,7 @@ def _any_of(phrases: list[str]) -> re.Pattern[str]:
 
 def split_words(text: str) -> tuple[str, ...]:
     """The words of a term as the scanner of dates sees them."""
-    return tuple(re.findall(WORD, text.lower()))
+    return tuple(re.findall(rf"[^\W_]*\d[^\W_]*|{WORD}", text.lower()))
 
 
 def _either(words: Iterable[str]) -> str:
@@ -242,6 +262,31 @@ def _by_first_word(terms: Iterator[Term]) -> dict[str, tuple[Term, ...]]:
     for term in terms:
         found.setdefault(term.words[0], []).append(term)
     return {word: tuple(sorted(group, key=lambda term: -len(term.words))) for word, group in found.items()}
+
+
+_SHORTEST_WITH_SLIP = 6
+_WITH_SLIPS = {"weekday", "month", "day", "part", "ordinal"}
+
+
+def _with_slips(terms: dict[str, tuple[Term, ...]], data: dict[str, Any]) -> dict[str, tuple[Term, ...]]:
+    """`terms` with long words of time as they come out in haste: a letter left out, doubled, or before its time."""
+    known = {word for text in _strings(data) for word in plain(text.replace("|", " ")).split()} | terms.keys()
+    slips: dict[str, tuple[Term, ...]] = {}
+    for word, group in terms.items():
+        alone = next((term for term in group if term.kind in _WITH_SLIPS and term.words == (word,)), None)
+        if alone and len(word) >= _SHORTEST_WITH_SLIP:
+            slips.update((slip, (replace(alone, words=(slip,)),)) for slip in _slips(word) if slip not in known)
+    return {**slips, **terms}
+
+
+def _slips(word: str) -> Iterator[str]:
+    """A first and a last letter stay: "Frida" is a name."""
+    for place in range(1, len(word) - 1):
+        before, letter, after = word[:place], word[place], word[place + 1 :]
+        yield before + after
+        yield before + letter + letter + after
+        if place < len(word) - 2:
+            yield before + after[0] + letter + after[1:]
 
 
 def _strings(data: Any) -> Iterator[str]:
