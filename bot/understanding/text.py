@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import pairwise
 
 LIMIT = 1_000  # characters that are understood
@@ -73,6 +73,11 @@ def plain(text: str) -> str:
         text = "".join(c for c in decomposed if unicodedata.category(c) != "Mn")
         text = _SYMBOL.sub(lambda symbol: f" {ord(symbol[0]):x}e ", text)  # a thumb is a word
     return _NOT_WORD.sub(" ", text.lower().replace("'", "")).strip()
+
+
+def respelled(words: str, spelling: Mapping[str, str]) -> str:
+    """Plain words without shorthand and slips."""
+    return " ".join(spelling.get(word, word) for word in words.split())
 
 
 class Phrases:
