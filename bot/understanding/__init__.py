@@ -18,7 +18,7 @@ from bot.understanding.guesses import guess
 from bot.understanding.index import matcher
 from bot.understanding.lexicon import Lexicon, load
 from bot.understanding.meaning import Context, Meaning, When
-from bot.understanding.text import SAFETY_LIMIT, as_written, clean, plain
+from bot.understanding.text import SAFETY_LIMIT, as_written, clean, plain, respelled
 from core.scheduling.directory import Directory
 
 __all__ = ["understand", "understand_all", "warm_up"]
@@ -63,7 +63,7 @@ def understand(text: str, context: Context) -> Meaning:
     scene = Scene(context.reference, context.opens, context.closes, context.region in identity.MONTH_FIRST)
     wished = without(without(said, lexicon.denied), lexicon.elsewhere)
     times = dates.read(wished, lexicon, scene, calendar=context.asked != "birth_date")
-    wanted, answer = intents.intents(heard, lexicon), intents.answer(heard, lexicon)
+    wanted, answer = intents.intents(respelled(heard, lexicon.spelling), lexicon), intents.answer(heard, lexicon)
     moves = bool({"move", "move_it"} & set(wanted))
     parted = _parted(said, lexicon, scene) if moves else None
     has_its_time = moves and _has_its_time(said, lexicon)

@@ -259,6 +259,8 @@ def _patients(
     for patient, name in context.patients:
         first, *more = plain(name).split()
         word = _alike(first, said.keys(), guess=context.asked_whom) or _short(first, said, lexicon)
+        if word is None and f"{first}s" in said:
+            word = f"{first}s"  # "cancel leos visit"
         if word is None or word in taken or (word != first and word in lexicon.ordinary):
             continue
         before = next((earlier for earlier, later in pairwise(words) if later is said[word]), None)

@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import pairwise
 
 LIMIT = 1_000  # characters that are understood
@@ -82,26 +82,63 @@ def plain(text: str) -> str:
     return _NOT_WORD.sub(" ", text.lower().replace("'", "")).strip()
 
 
+def respelled(words: str, spelling: Mapping[str, str]) -> str:
+    """Plain words without shorthand and slips."""
+    return " ".join(spelling.get(word, word) for word in words.split())
+
+
 class Phrases:
-    """Phrases to look for in plain words: `a|b` is either word, `word?` may be missing, `*` is up to three words."""
+    """Phrases to look for in plain words: `a|b` is either word, `word?` may be missing, `*` is up to three words.
+
+    A message can only say the phrases that begin with one of its words; the others cost nothing, not even being compiled.
+    """
 
     def __init__(self, phrases: Iterable[str]) -> None:
-        either = "|".join(sorted((_pattern(phrase) for phrase in phrases), key=len, reverse=True)) or "(?!)"
-        self._within = re.compile(rf"(?<!\S)(?:{either})(?!\S)")
-        self._whole = re.compile(rf"(?:{either})\Z")
+        self._written: dict[str, list[str]] = {}  # by their first word
+        for phrase in phrases:
+            for first, rest in _beginnings(phrase.split()):
+                self._written.setdefault(first, []).append(rest)
+        self._compiled: dict[str, re.Pattern[str]] = {}
 
     def within(self, words: str) -> bool:
-        return self._within.search(words) is not None
+        return any(True for _ in self._found(words))
 
     def whole(self, words: str) -> bool:
-        return self._whole.match(words) is not None
+        pattern = self._beginning(words.partition(" ")[0])
+        return pattern is not None and pattern.fullmatch(words) is not None
 
     def lead(self, words: str) -> re.Match[str] | None:
-        return self._within.match(words)
+        pattern = self._beginning(words.partition(" ")[0])
+        return pattern.match(words) if pattern else None
 
     def without(self, words: str) -> str:
         """`words` with every phrase taken out."""
-        return self._within.sub(".", words)
+        kept, end = [], 0
+        for found in self._found(words):
+            kept.append(words[end : found.start()])
+            end = found.end()
+        return ".".join([*kept, words[end:]])
+
+    def _found(self, words: str) -> Iterator[re.Match[str]]:
+        """Every phrase that `words` say, one after the other."""
+        place = 0
+        while place < len(words):
+            end = words.find(" ", place)
+            end = len(words) if end < 0 else end
+            pattern = self._beginning(words[place:end])
+            if pattern and (found := pattern.match(words, place)):
+                yield found
+                end = found.end()
+            place = end + 1
+
+    def _beginning(self, first: str) -> re.Pattern[str] | None:
+        """What finds the phrases that begin with a word, the longest of them where there are several."""
+        if first not in self._written:
+            return None
+        if first not in self._compiled:
+            either = "|".join(sorted(map(_pattern, dict.fromkeys(self._written[first])), key=len, reverse=True))
+            self._compiled[first] = re.compile(rf"{re.escape(first)}(?:{either})(?!\S)")
+        return self._compiled[first]
 
 
 def _visible(character: str) -> str:
@@ -110,14 +147,31 @@ def _visible(character: str) -> str:
     return "" if unicodedata.category(character) in _REMOVED else character
 
 
-def _pattern(phrase: str) -> str:
+def _beginnings(phrase: list[str]) -> Iterator[tuple[str, str]]:
+    """The words with which a phrase may begin, each with what follows it."""
+    first, *rest = phrase
+    for either in _either(first):
+        beginning, *more = plain(either).split()
+        yield beginning, " ".join([*more, *rest])
+    if _is_optional(first):
+        yield from _beginnings(rest)
+
+
+def _pattern(rest: str) -> str:
+    """What follows the first word of a phrase, each word with the space before it."""
     parts: list[str] = []
-    for word in phrase.split():
+    for word in rest.split():
         if word == "*":
-            parts.append(r"(?:\S+ ){0,3}")
-        elif word.endswith("?") and "|" not in word:
-            parts.append(f"(?:{re.escape(plain(word))} )?")
+            parts.append(r"(?: \S+){0,3}")
         else:
-            parts.append(f"(?:{'|'.join(re.escape(plain(either)) for either in word.split('|'))}) ")
-    joined = "".join(parts)
-    return joined[:-1] if joined.endswith(" ") else re.sub(r" \)\?$", ")?", joined)
+            either = "|".join(re.escape(plain(one)) for one in _either(word))
+            parts.append(f"(?: {either})?" if _is_optional(word) else f" (?:{either})")
+    return "".join(parts)
+
+
+def _is_optional(word: str) -> bool:
+    return word.endswith("?") and "|" not in word
+
+
+def _either(word: str) -> list[str]:
+    return [one for one in word.split("|") if plain(one)]

@@ -14,6 +14,7 @@ from bot.understanding.text import Phrases, plain
 
 WORD = r"[ap]\.m\.|[^\W\d_]+(?:'[^\W\d_]+)*|[^\w\s]"
 
+_NAMES = ("given_names", "symptoms", "spelling")  # sections whose words may be names, or are slips of them
 _NAMED = re.compile(r"<(\w+)>")
 
 
@@ -35,6 +36,7 @@ class Lexicon:
     language: str
     emergency: Phrases
     harmless: Phrases
+    spelling: dict[str, str]  # shorthand and slips, and the words for which they stand
     answers: dict[str, Phrases]
     intents: dict[str, dict[str, Phrases]]  # where it is looked for, then the intent
     unless: dict[str, frozenset[str]]  # intents that the others drive out
@@ -124,6 +126,7 @@ def load(language: str) -> Lexicon:
         language=code,
         emergency=phrases(data["emergency"]["phrases"]),
         harmless=phrases(data["emergency"]["harmless"]),
+        spelling={plain(slip): words for words, slips in data["spelling"].items() for slip in slips},
         answers={name: phrases(written) for name, written in data["answers"].items()},
         intents={at: {intent: phrases(written) for intent, written in intents[at].items()} for at in places},
         unless={intent: frozenset(others) for intent, others in intents["unless"].items()},
@@ -149,7 +152,7 @@ def load(language: str) -> Lexicon:
         ),
         ordinary=frozenset(
             word
-            for text in _strings({**data, "given_names": {}, "symptoms": {}})
+            for text in _strings({**data, "words": {**named, "insurer": []}, **dict.fromkeys(_NAMES)})
             for word in plain(text.replace("|", " ")).split()
         ),
         joints=re.compile(rf"(?i)[,;.?!]?\s+(?:{_either(data['clauses']['joints'])})\s+|[,;.?!]\s+"),
