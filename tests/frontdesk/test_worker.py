@@ -43,7 +43,7 @@ class Died(BaseException):
     """The worker's process is gone, in the middle of whatever it did."""
 
 
-def raises(error: type[BaseException], text: str = "poison", times: int = 99) -> Callable[[str], None]:
+def raises(error: type[BaseException], text: str = "trouble", times: int = 99) -> Callable[[str], None]:
     """What is heard in the message `text` goes wrong, so many times."""
     left = [error] * times
 
@@ -81,7 +81,7 @@ def test_a_message_that_fails_three_times_is_put_aside_and_the_chat_goes_on(
     practice: Practice, worker: Worker, recording: Recording, amy: Person
 ) -> None:
     recording.hear = raises(ValueError)
-    amy.write("poison")
+    amy.write("trouble")
     amy.write("hello")
     worker.answer_waiting()
     for _ in range(2):
@@ -97,7 +97,7 @@ def test_a_message_that_fails_three_times_is_put_aside_and_the_chat_goes_on(
 
 def test_attempts_are_spaced_out(practice: Practice, worker: Worker, recording: Recording, amy: Person) -> None:
     recording.hear = raises(ValueError)
-    amy.write("poison")
+    amy.write("trouble")
     worker.answer_waiting()
     assert worker.retry_failed() == worker.answer_waiting() == 0
     assert practice.sql("SELECT attempts, not_before > clock_timestamp() FROM conversations WHERE attempts > 0") == [
@@ -109,7 +109,7 @@ def test_a_failed_attempt_leaves_nothing_behind(
     practice: Practice, worker: Worker, recording: Recording, amy: Person
 ) -> None:
     recording.hear = raises(ValueError, times=1)
-    amy.write("poison")
+    amy.write("trouble")
     worker.answer_waiting()
     later(practice)
     assert worker.retry_failed() == 1
@@ -122,7 +122,7 @@ def test_a_message_that_kills_its_worker_is_put_aside_after_three_deaths(
     practice: Practice, start: Callable[[], Worker], recording: Recording, amy: Person, ben: Person
 ) -> None:
     recording.hear = raises(Died)
-    amy.write("poison")
+    amy.write("trouble")
     amy.write("hello")
     ben.write("hello")  # claimed together with amy the first time
     deaths = 0
@@ -161,7 +161,7 @@ def test_a_message_whose_statement_takes_too_long_is_put_aside_like_any_other(
     practice: Practice, worker: Worker, recording: Recording, amy: Person
 ) -> None:
     recording.hear = raises(psycopg.errors.QueryCanceled)
-    amy.write("poison")
+    amy.write("trouble")
     worker.answer_waiting()
     for _ in range(2):
         later(practice)
@@ -174,7 +174,7 @@ def test_a_lost_race_for_locks_is_not_held_against_the_message(
     practice: Practice, worker: Worker, recording: Recording, amy: Person, error: type[Exception]
 ) -> None:
     recording.hear = raises(error, times=5)
-    amy.write("poison")
+    amy.write("trouble")
     for _ in range(5):
         assert worker.answer_waiting() == 0
         later(practice)
