@@ -17,13 +17,14 @@ from bot.understanding.grammar import Scene
 from bot.understanding.guesses import guess
 from bot.understanding.index import matcher
 from bot.understanding.lexicon import Lexicon, load
-from bot.understanding.meaning import Context, Meaning, When
+from bot.understanding.meaning import Context, Intent, Meaning, When
 from bot.understanding.text import SAFETY_LIMIT, as_written, clean, plain, respelled
 from core.scheduling.directory import Directory
 
 __all__ = ["understand", "understand_all", "warm_up"]
 
 _CLAUSE = re.compile(r"[,;.?!](?:\s|$)")
+_LEAVES = frozenset({"stop", "end", "cancel", "goodbye", "thanks", "greeting"})
 _NOW = When(first_available=True)  # in an emergency "right now" is no wish for a visit
 
 
@@ -96,9 +97,9 @@ def understand(text: str, context: Context) -> Meaning:
         text=said,
         emergency=emergency,
         # Who gives a number does not ask for one.
-        intents=tuple(one for one in wanted if one != "phone" or writer.phone is None),
+        intents=tuple(one for one in wanted if not _is_idle(one, writer, emergency=emergency)),
         answer=answer,
-        guesses=guess(heard, context.language),
+        guesses=() if emergency else guess(heard, context.language),
         number=intents.number(heard, lexicon),
         ordinal=intents.ordinal(heard, lexicon),
         practitioners=named.practitioners,
@@ -130,6 +131,11 @@ def understand(text: str, context: Context) -> Meaning:
         phone=writer.phone,
         entities=times.entities,
     )
+
+
+def _is_idle(intent: Intent, writer: identity.Identity, *, emergency: bool) -> bool:
+    """Whoever gives a telephone number does not ask for one; and "I want to end it" takes no leave of us."""
+    return (intent == "phone" and writer.phone is not None) or (emergency and intent in _LEAVES)
 
 
 def _parted(said: str, lexicon: Lexicon, scene: Scene) -> tuple[dates.Times, dates.Times] | None:
