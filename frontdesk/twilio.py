@@ -14,6 +14,7 @@ from bot.messages import Say
 from channels.twilio import addresses, templates
 from channels.twilio.client import open_client
 from channels.twilio.kinds import LONG_CODE, TOLL_FREE, Kind, kind_of
+from channels.twilio.library import approval
 from channels.twilio.numbers import WHATSAPP_PREFIX
 from core.config import Settings
 from core.scheduling.directory import Directory
@@ -386,9 +387,9 @@ def _approval(wanted: dict[str, Any], found: list[Any]) -> str:
     """How it stands with the best of those that have its name."""
     if not found:
         return "not there"
-    best = max(found, key=lambda each: (_status(each) == "approved", each.date_created))
+    best = max(found, key=lambda each: (approval(each) == "approved", each.date_created))
     reason = (best.approval_requests or {}).get("rejection_reason")
-    said = f"{_status(best)} ({reason})" if reason else _status(best)
+    said = f"{approval(best)} ({reason})" if reason else approval(best)
     return said if _shown(best.types) == _shown(wanted["types"]) else f"{said}, with other words than here"
 
 
@@ -396,8 +397,3 @@ def _shown(types: dict[str, Any]) -> tuple[str, list[tuple[str, str]]]:
     """What people see and tap; Twilio adds properties of its own."""
     content = types.get("twilio/quick-reply") or {}
     return content.get("body", ""), [(each["title"], each["id"]) for each in content.get("actions", ())]
-
-
-def _status(content: Any) -> str:
-    """As Meta has it."""
-    return str((content.approval_requests or {}).get("status") or "unsubmitted")

@@ -52,13 +52,14 @@ class Library:
 
     def _read(self) -> None:
         listed = ask(lambda: self._client.content.v1.content_and_approvals.list(limit=MOST))
-        kept = [(each.friendly_name, _Kept(each.sid, _is_approved(each))) for each in listed]
+        kept = [(each.friendly_name, _Kept(each.sid, approval(each) == "approved")) for each in listed]
         self._kept = dict(sorted(kept, key=lambda named: named[1].approved))  # of one name, an approved one
         self._read_at = time.monotonic()
 
 
-def _is_approved(content: Any) -> bool:
-    return bool((content.approval_requests or {}).get("status") == "approved")
+def approval(content: Any) -> str:
+    """What Meta says of a content that was listed with its approval."""
+    return str((content.approval_requests or {}).get("status") or "unsubmitted")
 
 
 def _request(shape: Shape) -> Any:

@@ -166,7 +166,7 @@ def test_a_visit_is_cancelled_and_undo_brings_it_back(bot: Bot, known: Chat) -> 
         ("/book skin doctor", "Skin consultation"),
         ("/book@clinic_bot", "Which doctor"),
         ("/cancel", "cancelled"),
-        ("/frobnicate", "did not understand"),
+        ("/nonsense", "did not understand"),
     ],
 )
 def test_commands_mean_what_the_menu_says(known: Chat, command: str, answer: str) -> None:
